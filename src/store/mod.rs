@@ -1,0 +1,515 @@
+//! The store: one trait of semantic operations, two implementations, one conformance suite for both.
+//!
+//! Comes in: bytes that others made (entries, jobs, documents). Goes out: the same bytes, in order, and the
+//! promise that each operation happened whole or not at all. Must never know: WeCom, rules, templates.
+//!
+//! The hard decision: **an unclear answer counts as lost.** Every error of [`Store::commit`], a time-out
+//! included, means "forget this partition, acquire it again, reload". One path heals restarts, failover,
+//! flushed scripts and migration; therefore no operation tries to be clever about what may have happened.
+//!
+//! Error policy: [`StoreError::Lost`] is the fence (another owner, another position, another generation);
+//! [`StoreError::Unavailable`] is everything that may pass by itself; [`StoreError::Refused`] is an argument
+//! that the store will never take (too large, wrong type of a key) and would fail again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{JobId, Lane, Partition, StoreTime};
+
+/// Result of a store operation.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why a store operation did not happen (or may not have happened).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The fence did not match: this gateway does not own the partition at this position (any more).
+    #[error("partition lost: {0}")]
+    Lost(String),
+    /// Connection, time-out, disk full, MISCONF, OOM: may pass. For a write it is unclear whether it happened.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// The store will never take this.
+    #[error("store refused: {0}")]
+    Refused(String),
+}
+
+/// How long a mark is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MarkKind {
+    /// Event of a callback: at least 24 h.
+    Event,
+    /// kf `msgid`: at least 96 h (`sync_msg` reaches back three days).
+    KfMessage,
+    /// For as long as a broadcast is kept: at least 90 d.
+    Broadcast,
+}
+
+impl MarkKind {
+    /// The least time the mark is remembered.
+    pub fn keep(self) -> Duration {
+        const H: u64 = 3600;
+        Duration::from_secs(match self {
+            Self::Event => 24 * H,
+            Self::KfMessage => 96 * H,
+            Self::Broadcast => 90 * 24 * H,
+        })
+    }
+}
+
+/// A mark: who has seen it does not journal the same thing again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark {
+    /// Kind.
+    pub kind: MarkKind,
+    /// SHA-256 of the dedupe key, prefix included. An implementation may keep 63 bits of it.
+    pub key: [u8; 32],
+}
+
+/// One entry to append to a partition's journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// Where.
+    pub partition: Partition,
+    /// Known mark → not appended. `None`: always appended (doorbell).
+    pub mark: Option<Mark>,
+    /// How long ago it was first accepted: 0, or the time in the spool. The store subtracts it from its own time.
+    pub age: Duration,
+    /// [`crate::model::EntryBody::encode`].
+    pub blob: Vec<u8>,
+    /// Tell other gateways (best effort). False where this process owns the partition and hands over by itself.
+    pub wake: bool,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// Journalled under this number; durable at the chosen level when the call returns.
+    New {
+        /// Journal number.
+        n: u64,
+        /// First acceptance.
+        at: StoreTime,
+    },
+    /// The mark was known; durable all the same.
+    Duplicate,
+}
+
+/// One entry as read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// Gapless number, from 1.
+    pub n: u64,
+    /// First acceptance.
+    pub at: StoreTime,
+    /// What was appended.
+    pub blob: Vec<u8>,
+}
+
+/// The ownership record of a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OwnerRecord {
+    /// Rises by one with every change of owner; 0: never owned.
+    pub epoch: u64,
+    /// Random number of the owning process' run; empty: released.
+    pub nonce: String,
+    /// The owner's node identity (locked node file), for the quick way back after a restart.
+    pub node: String,
+    /// Raised by the owner each second.
+    pub beats: u64,
+}
+
+/// What the owner's writes carry: compared before the first write, else [`StoreError::Lost`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// Partition.
+    pub partition: Partition,
+    /// Epoch under which it was acquired.
+    pub epoch: u64,
+    /// Nonce under which it was acquired.
+    pub nonce: String,
+}
+
+/// What an owner learns when it acquires a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acquired {
+    /// For all later writes.
+    pub fence: Fence,
+    /// Last decided journal number.
+    pub position: u64,
+    /// Last journal number given out.
+    pub head: u64,
+    /// Store time.
+    pub now: StoreTime,
+}
+
+/// What a beat tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// For each fence, in order: still ours?
+    pub held: Vec<bool>,
+    /// Store time.
+    pub now: StoreTime,
+}
+
+/// The gateways alive now (a beat within the last 5 s of store time).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Live {
+    /// Nodes that take partitions (`max_partitions` > 0), sorted.
+    pub owners: Vec<String>,
+    /// Store time.
+    pub now: StoreTime,
+    /// The store's generation: another one means the data were lost.
+    pub generation: String,
+}
+
+/// A job to be added by a commit. `after` names an open job of the same partition: this one becomes due only
+/// when that one has an outcome (if it has none at the time of the commit).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Id.
+    pub id: JobId,
+    /// Lane.
+    pub lane: Lane,
+    /// Not before.
+    pub due: StoreTime,
+    /// The job before it in its sequence. At most one job names any given one.
+    pub after: Option<JobId>,
+    /// [`crate::model::Job::encode`].
+    pub blob: Vec<u8>,
+}
+
+/// A job as read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredJob {
+    /// Id.
+    pub id: JobId,
+    /// Lane.
+    pub lane: Lane,
+    /// Not before.
+    pub due: StoreTime,
+    /// Tries that may have arrived (raised by a start, taken back by a refusal).
+    pub tries: u32,
+    /// All tries, for the back-off and its cap.
+    pub attempts: u32,
+    /// When the last start was noted, and under which nonce; `None` after a refusal.
+    pub started: Option<Started>,
+    /// The job.
+    pub blob: Vec<u8>,
+}
+
+/// The mark that a call is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Store time of the start.
+    pub at: StoreTime,
+    /// Nonce of the process that started it.
+    pub nonce: String,
+}
+
+/// One page of due jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Due {
+    /// Jobs whose time has come, by due time, then id. Jobs that wait for another one are never among them.
+    pub jobs: Vec<StoredJob>,
+    /// When the next job that is not in `jobs` becomes due.
+    pub next: Option<StoreTime>,
+    /// Store time.
+    pub now: StoreTime,
+}
+
+/// One atomic step of an owner. All of it happens or none of it; see [`Store::commit`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commit {
+    /// The position afterwards: the last journal number decided. Equal to the expected one for a commit of
+    /// outcomes alone.
+    pub position: u64,
+    /// Jobs to add.
+    pub jobs: Vec<NewJob>,
+    /// Documents to put (`Some`) or delete (`None`), with their time to live.
+    pub docs: Vec<DocPut>,
+    /// Entries to append to this partition's own journal.
+    pub entries: Vec<OwnEntry>,
+    /// Entries that could not be decided.
+    pub quarantine: Vec<Quarantined>,
+    /// Jobs whose call begins now.
+    pub starts: Vec<Start>,
+    /// Jobs that wait for a later time.
+    pub defers: Vec<Defer>,
+    /// Jobs that have an outcome.
+    pub ends: Vec<End>,
+    /// Counters to raise.
+    pub counters: Vec<(String, i64)>,
+}
+
+impl Commit {
+    /// True when it would change nothing: such a commit is not sent.
+    pub fn is_empty(&self, expected: u64) -> bool {
+        self.position == expected
+            && self.jobs.is_empty()
+            && self.docs.is_empty()
+            && self.entries.is_empty()
+            && self.quarantine.is_empty()
+            && self.starts.is_empty()
+            && self.defers.is_empty()
+            && self.ends.is_empty()
+            && self.counters.is_empty()
+    }
+}
+
+/// A document to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocPut {
+    /// Conversation key, or a name below it.
+    pub key: String,
+    /// New bytes, or `None` to delete.
+    pub value: Option<Vec<u8>>,
+    /// Time to live from now.
+    pub ttl: Duration,
+}
+
+/// An entry for the partition's own journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnEntry {
+    /// Known mark → not appended.
+    pub mark: Option<Mark>,
+    /// [`crate::model::EntryBody::encode`].
+    pub blob: Vec<u8>,
+}
+
+/// An entry set aside.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Quarantined {
+    /// Journal number.
+    pub n: u64,
+    /// Why it could not be decided.
+    pub reason: String,
+    /// The entry.
+    pub blob: Vec<u8>,
+}
+
+/// A call begins: `tries` and `attempts` rise by one, `started` is set to store time and the fence's nonce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Job.
+    pub id: JobId,
+    /// New bytes of the job (facts frozen into it), if they changed.
+    pub blob: Option<Vec<u8>>,
+}
+
+/// A job waits until later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defer {
+    /// Job.
+    pub id: JobId,
+    /// Not before.
+    pub due: StoreTime,
+    /// The last try surely did not arrive (an errcode, or no byte written): `started` is cleared and `tries`
+    /// falls by one. False: `started` and `tries` stay.
+    pub refused: bool,
+    /// New bytes of the job, if they changed.
+    pub blob: Option<Vec<u8>>,
+}
+
+/// A job has an outcome: it leaves the outbox, its follower (if any) becomes due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Job.
+    pub id: JobId,
+    /// JSON for the capped history (the newest 1,000 of a partition).
+    pub record: Vec<u8>,
+}
+
+/// What a commit tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Store time of the commit.
+    pub now: StoreTime,
+    /// Last journal number after the commit (own entries may have been appended).
+    pub head: u64,
+    /// Followers that became due by it.
+    pub released: Vec<JobId>,
+}
+
+/// A rolling window: at most `limit` within any `window`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Length.
+    pub window: Duration,
+    /// Calls or messages.
+    pub limit: u32,
+}
+
+/// One thing to be allowed: all its scopes must have room, then one is taken from each; else none is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Scopes and their windows.
+    pub scopes: Vec<(String, Vec<Window>)>,
+}
+
+/// The limiter's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Taken.
+    Granted,
+    /// Nothing taken; earliest time at which it can be.
+    NotBefore(StoreTime),
+}
+
+/// Which calendar windows a broadcast may use of a contact. `None`: no limit of that kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QuotaRule {
+    /// Per corp × contact and day.
+    pub per_day: Option<u32>,
+    /// Per corp × contact and week (from Monday).
+    pub per_week: Option<u32>,
+    /// Per corp × contact and month.
+    pub per_month: Option<u32>,
+    /// Per member × contact and day.
+    pub member_per_day: Option<u32>,
+}
+
+/// A reservation of one message for each of several contacts **of one partition**.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserve {
+    /// Where all these contacts live.
+    pub partition: Partition,
+    /// Reservation id: a repeat returns the same verdicts and takes nothing.
+    pub id: String,
+    /// Prefix of all counters (the corp id).
+    pub corp: String,
+    /// Contacts, with the member where the rule counts per member.
+    pub contacts: Vec<(String, Option<String>)>,
+    /// What is allowed.
+    pub rule: QuotaRule,
+}
+
+/// One contact's verdict.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Verdict {
+    /// One message reserved.
+    Reserved,
+    /// A window is full (`day`, `week`, `month`, `member_day`); it ends at the given time.
+    Full {
+        /// Which window.
+        window: String,
+        /// When it ends.
+        until: StoreTime,
+    },
+}
+
+/// A shared value with its version for compare-and-set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Rises with every set; 0: absent.
+    pub version: u64,
+    /// The bytes, if there are any.
+    pub value: Option<Vec<u8>>,
+    /// When they expire.
+    pub expires: Option<StoreTime>,
+    /// Store time.
+    pub now: StoreTime,
+}
+
+/// What `readyz`, metrics and people ask of a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PartitionStats {
+    /// Last journal number given out.
+    pub head: u64,
+    /// Last decided number.
+    pub position: u64,
+    /// Entries in quarantine.
+    pub quarantined: u64,
+    /// Open jobs by lane, in the order of [`Lane::ALL`], those that wait for another one included.
+    pub jobs: [u64; 4],
+    /// Due time of the oldest due-or-waiting head job by lane.
+    pub oldest: [Option<StoreTime>; 4],
+}
+
+/// The semantic operations. Every one is atomic. "Anyone" means any process; "owner" means fenced.
+///
+/// Sizes: at most 256 entries or 256 KiB a call where a list is given (callers chunk); more is
+/// [`StoreError::Refused`].
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Anyone: appends entries (each by itself atomic with its mark), in the order given per partition.
+    /// Returns only when durable at the chosen level. Called twice with the same mark: `Duplicate`.
+    async fn append(&self, batch: &[Append]) -> StoreResult<Vec<Appended>>;
+
+    /// Anyone: all 64 ownership records, in order.
+    async fn owners(&self) -> StoreResult<Vec<OwnerRecord>>;
+
+    /// Anyone: replaces the record `seen` by one of our own (epoch + 1) if it is still exactly that
+    /// (beats included). `None`: somebody was faster.
+    async fn acquire(&self, partition: Partition, seen: &OwnerRecord, nonce: &str, node: &str) -> StoreResult<Option<Acquired>>;
+
+    /// Owner: raises `beats` of each record that is still ours.
+    async fn beat(&self, fences: &[Fence]) -> StoreResult<Beat>;
+
+    /// Owner: empties nonce and node, keeps the epoch. Not ours any more: nothing happens.
+    async fn release(&self, fence: &Fence) -> StoreResult<()>;
+
+    /// Anyone: says that this node is alive. `counted`: it takes partitions.
+    async fn announce(&self, node: &str, counted: bool) -> StoreResult<Live>;
+
+    /// Anyone: takes a node off the list of the living.
+    async fn retire(&self, node: &str) -> StoreResult<()>;
+
+    /// Anyone: last journal number of every partition, in order (the 250 ms poll).
+    async fn heads(&self) -> StoreResult<Vec<u64>>;
+
+    /// Hints that a partition has something new: its index. Lossy; the poll is the truth.
+    fn wakes(&self) -> tokio::sync::broadcast::Receiver<u8>;
+
+    /// Anyone: entries after number `after`, in order, at most `max`.
+    async fn read(&self, partition: Partition, after: u64, max: usize) -> StoreResult<Vec<JournalEntry>>;
+
+    /// Anyone: documents by key.
+    async fn docs(&self, partition: Partition, keys: &[String]) -> StoreResult<Vec<Option<Vec<u8>>>>;
+
+    /// Anyone: puts a document that only its id and content decide (parts of a broadcast's list); idempotent.
+    async fn put_part(&self, partition: Partition, put: &DocPut) -> StoreResult<()>;
+
+    /// Owner's read: due jobs of one lane.
+    async fn due(&self, partition: Partition, lane: Lane, max: usize) -> StoreResult<Due>;
+
+    /// Owner: one atomic step. The fence and `expected` (the position before) are compared before the first
+    /// write, else [`StoreError::Lost`]. Starts, defers and ends of a job that does not exist (it has an
+    /// outcome already) are passed over. Order inside the step: jobs, starts, defers, ends, documents,
+    /// entries, quarantine, counters, position. Journal entries up to the new position may be trimmed.
+    async fn commit(&self, fence: &Fence, expected: u64, commit: &Commit) -> StoreResult<Committed>;
+
+    /// Anyone: one job by id, open or `None`.
+    async fn job(&self, partition: Partition, id: JobId) -> StoreResult<Option<StoredJob>>;
+
+    /// Anyone: the newest records of ended jobs, newest first.
+    async fn history(&self, partition: Partition, max: usize) -> StoreResult<Vec<Vec<u8>>>;
+
+    /// Anyone: entries in quarantine, oldest first.
+    async fn quarantined(&self, partition: Partition, max: usize) -> StoreResult<Vec<Quarantined>>;
+
+    /// Anyone: figures of some partitions.
+    async fn stats(&self, partitions: &[Partition]) -> StoreResult<Vec<PartitionStats>>;
+
+    /// Anyone: takes from the limiter, each ask by itself, in order. A frozen scope refuses until its time.
+    async fn permit(&self, corp: &str, asks: &[Ask]) -> StoreResult<Vec<Permit>>;
+
+    /// Anyone: nothing of this scope before `until`; an earlier time never shortens a later one.
+    async fn freeze(&self, corp: &str, scope: &str, pause: Duration) -> StoreResult<StoreTime>;
+
+    /// Anyone: reserves quota. Same id again: the same verdicts.
+    async fn reserve(&self, reserve: &Reserve) -> StoreResult<Vec<Verdict>>;
+
+    /// Anyone: ends a reservation; `refund` gets back what was reserved for these contacts. Twice: nothing.
+    async fn settle(&self, partition: Partition, id: &str, refund: &[String]) -> StoreResult<()>;
+
+    /// Anyone: a shared value.
+    async fn shared(&self, corp: &str, key: &str) -> StoreResult<Shared>;
+
+    /// Anyone: sets a shared value if its version is still `version`. `false`: it is not. `ttl` `None`: for ever.
+    async fn compare_and_set(&self, corp: &str, key: &str, version: u64, value: Option<&[u8]>, ttl: Option<Duration>) -> StoreResult<bool>;
+
+    /// Anyone: a durable write of the store's own, for readiness: a store that can be read but not written is
+    /// not ready. Returns the generation.
+    async fn probe(&self) -> StoreResult<String>;
+}
