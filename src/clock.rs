@@ -15,7 +15,9 @@ pub fn monotonic() -> Instant {
 /// This host's wall clock in milliseconds since the epoch. Only the SQLite store (whose time is this host's)
 /// and log lines may use it.
 pub fn wall() -> StoreTime {
-    let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    let ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis());
     StoreTime(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 

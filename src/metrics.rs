@@ -66,7 +66,9 @@ fn hist(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(format!("wecom_{name}"), help).buckets(buckets.to_vec())
 }
 
-const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
+const LATENCY: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0,
+];
 
 impl Metrics {
     /// Registers all metrics. Fails only if two have one name, which is a bug that the first test shows.
@@ -80,29 +82,86 @@ impl Metrics {
             }};
         }
         Ok(Self {
-            callbacks_accepted: reg!(IntCounterVec::new(opts("callbacks_accepted_total", "Events accepted durably"), &["corp", "app"])?),
-            callbacks_refused: reg!(IntCounterVec::new(opts("callbacks_refused_total", "Callbacks refused"), &["reason"])?),
-            callbacks_duplicate: reg!(IntCounterVec::new(opts("callbacks_duplicate_total", "Repeated callbacks"), &["corp", "app"])?),
+            callbacks_accepted: reg!(IntCounterVec::new(
+                opts("callbacks_accepted_total", "Events accepted durably"),
+                &["corp", "app"]
+            )?),
+            callbacks_refused: reg!(IntCounterVec::new(
+                opts("callbacks_refused_total", "Callbacks refused"),
+                &["reason"]
+            )?),
+            callbacks_duplicate: reg!(IntCounterVec::new(
+                opts("callbacks_duplicate_total", "Repeated callbacks"),
+                &["corp", "app"]
+            )?),
             events: reg!(IntCounterVec::new(opts("events_total", "Events by kind"), &["kind"])?),
-            callback_lag: reg!(HistogramVec::new(hist("callback_lag_seconds", "CreateTime to acceptance", LATENCY), &["corp"])?),
-            decided: reg!(IntCounterVec::new(opts("decided_total", "Decisions by winning rule"), &["rule"])?),
-            skipped: reg!(IntCounterVec::new(opts("skipped_total", "Deliberately left undone"), &["what", "reason"])?),
-            jobs: reg!(IntCounterVec::new(opts("jobs_total", "Jobs by outcome"), &["lane", "outcome", "reason"])?),
-            recipients: reg!(IntCounterVec::new(opts("recipients_total", "Outcomes per recipient of calls that name several"), &["outcome", "reason"])?),
-            quarantined: reg!(IntCounter::with_opts(opts("quarantined_total", "Entries that could not be decided"))?),
-            queue_jobs: reg!(IntGaugeVec::new(opts("queue_jobs", "Jobs without an outcome"), &["lane"])?),
-            queue_oldest: reg!(GaugeVec::new(opts("queue_oldest_seconds", "Age of the oldest due job"), &["lane"])?),
-            journal_waiting: reg!(IntGauge::with_opts(opts("journal_waiting", "Accepted, not yet decided"))?),
-            api: reg!(HistogramVec::new(hist("api_seconds", "API calls", LATENCY), &["path", "errcode"])?),
-            unknown_errcode: reg!(IntCounterVec::new(opts("unknown_errcode_total", "Error codes in no table"), &["errcode"])?),
+            callback_lag: reg!(HistogramVec::new(
+                hist("callback_lag_seconds", "CreateTime to acceptance", LATENCY),
+                &["corp"]
+            )?),
+            decided: reg!(IntCounterVec::new(
+                opts("decided_total", "Decisions by winning rule"),
+                &["rule"]
+            )?),
+            skipped: reg!(IntCounterVec::new(
+                opts("skipped_total", "Deliberately left undone"),
+                &["what", "reason"]
+            )?),
+            jobs: reg!(IntCounterVec::new(
+                opts("jobs_total", "Jobs by outcome"),
+                &["lane", "outcome", "reason"]
+            )?),
+            recipients: reg!(IntCounterVec::new(
+                opts("recipients_total", "Outcomes per recipient of calls that name several"),
+                &["outcome", "reason"]
+            )?),
+            quarantined: reg!(IntCounter::with_opts(opts(
+                "quarantined_total",
+                "Entries that could not be decided"
+            ))?),
+            queue_jobs: reg!(IntGaugeVec::new(
+                opts("queue_jobs", "Jobs without an outcome"),
+                &["lane"]
+            )?),
+            queue_oldest: reg!(GaugeVec::new(
+                opts("queue_oldest_seconds", "Age of the oldest due job"),
+                &["lane"]
+            )?),
+            journal_waiting: reg!(IntGauge::with_opts(opts(
+                "journal_waiting",
+                "Accepted, not yet decided"
+            ))?),
+            api: reg!(HistogramVec::new(
+                hist("api_seconds", "API calls", LATENCY),
+                &["path", "errcode"]
+            )?),
+            unknown_errcode: reg!(IntCounterVec::new(
+                opts("unknown_errcode_total", "Error codes in no table"),
+                &["errcode"]
+            )?),
             spool_depth: reg!(IntGauge::with_opts(opts("spool_events", "Events in the local spool"))?),
-            spool_oldest: reg!(IntGauge::with_opts(opts("spool_oldest_seconds", "Age of the oldest spooled event"))?),
-            owned_partitions: reg!(IntGauge::with_opts(opts("owned_partitions", "Partitions owned by this gateway"))?),
+            spool_oldest: reg!(IntGauge::with_opts(opts(
+                "spool_oldest_seconds",
+                "Age of the oldest spooled event"
+            ))?),
+            owned_partitions: reg!(IntGauge::with_opts(opts(
+                "owned_partitions",
+                "Partitions owned by this gateway"
+            ))?),
             partitions_lost: reg!(IntCounter::with_opts(opts("partitions_lost_total", "Partitions lost"))?),
             bundle: reg!(IntGaugeVec::new(opts("bundle", "Live bundle"), &["corp", "hash"])?),
-            clock_steps: reg!(IntCounter::with_opts(opts("clock_steps_total", "Steps of the store's clock over 2 s"))?),
-            data_loss: reg!(IntCounter::with_opts(opts("data_loss_total", "Store generation changed"))?),
-            answer_seconds: reg!(HistogramVec::new(hist("answer_seconds", "Acceptance to WeCom's answer", LATENCY), &["kind"])?),
+            clock_steps: reg!(IntCounter::with_opts(opts(
+                "clock_steps_total",
+                "Steps of the store's clock over 2 s"
+            ))?),
+            data_loss: reg!(IntCounter::with_opts(opts(
+                "data_loss_total",
+                "Store generation changed"
+            ))?),
+            answer_seconds: reg!(HistogramVec::new(
+                hist("answer_seconds", "Acceptance to WeCom's answer", LATENCY),
+                &["kind"]
+            )?),
             registry: r,
         })
     }
@@ -124,6 +183,9 @@ mod tests {
     fn every_metric_has_a_name_of_its_own_and_is_rendered() {
         let m = Metrics::new().unwrap();
         m.callbacks_refused.with_label_values(&["bad_signature"]).inc();
-        assert!(m.render().contains("wecom_callbacks_refused_total{reason=\"bad_signature\"} 1"));
+        assert!(
+            m.render()
+                .contains("wecom_callbacks_refused_total{reason=\"bad_signature\"} 1")
+        );
     }
 }

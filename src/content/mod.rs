@@ -315,7 +315,14 @@ impl Bundle {
     /// Renders one part. `values`: by variable name (`contact.name`, `channel.state`, …); what is missing takes
     /// the template's fallback, then `[content].fallback`, then the built-in word. `at`: the event's time.
     /// Never longer than the place allows. `None`: the bundle has no such template.
-    pub fn render(&self, _template: &str, _part: Part, _place: Place, _values: &BTreeMap<String, String>, _at: StoreTime) -> Option<Rendered> {
+    pub fn render(
+        &self,
+        _template: &str,
+        _part: Part,
+        _place: Place,
+        _values: &BTreeMap<String, String>,
+        _at: StoreTime,
+    ) -> Option<Rendered> {
         unimplemented!()
     }
 

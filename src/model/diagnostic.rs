@@ -45,7 +45,12 @@ impl Diagnostic {
             (l, c) => format!("{}:{l}:{c}", self.file),
         };
         let sep = if lang == Lang::Zh { "。" } else { ". " };
-        format!("{place}: {kind}[{}]: {}{sep}{}", self.code, self.what.say(lang), self.remedy.say(lang))
+        format!(
+            "{place}: {kind}[{}]: {}{sep}{}",
+            self.code,
+            self.what.say(lang),
+            self.remedy.say(lang)
+        )
     }
 }
 

@@ -99,7 +99,11 @@ struct Head<W> {
 impl EntryBody {
     /// As stored: one line of JSON, then WeCom's text as it came.
     pub fn encode(&self) -> Vec<u8> {
-        let head = Head { c: self.conversation.clone(), a: self.app.clone(), what: &self.what };
+        let head = Head {
+            c: self.conversation.clone(),
+            a: self.app.clone(),
+            what: &self.what,
+        };
         let mut out = serde_json::to_vec(&head).unwrap_or_default();
         out.push(b'\n');
         out.extend_from_slice(&self.raw);
@@ -108,9 +112,17 @@ impl EntryBody {
 
     /// Reads back what [`EntryBody::encode`] wrote; an error sends the entry to quarantine.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let end = bytes.iter().position(|b| *b == b'\n').ok_or("entry without a head line")?;
+        let end = bytes
+            .iter()
+            .position(|b| *b == b'\n')
+            .ok_or("entry without a head line")?;
         let head: Head<What> = serde_json::from_slice(&bytes[..end]).map_err(|e| e.to_string())?;
-        Ok(Self { conversation: head.c, app: head.a, what: head.what, raw: bytes[end + 1..].to_vec() })
+        Ok(Self {
+            conversation: head.c,
+            app: head.a,
+            what: head.what,
+            raw: bytes[end + 1..].to_vec(),
+        })
     }
 
     /// The corp.
@@ -129,10 +141,21 @@ mod tests {
         let kf = OpenKfId::parse("wk1").unwrap();
         for (what, raw) in [
             (What::Callback, b"<xml>\n</xml>".to_vec()),
-            (What::Kf { account: kf.clone(), first_served: StoreTime(7) }, b"{\"msgid\":\"1\"}".to_vec()),
+            (
+                What::Kf {
+                    account: kf.clone(),
+                    first_served: StoreTime(7),
+                },
+                b"{\"msgid\":\"1\"}".to_vec(),
+            ),
             (What::KfPoll { account: kf.clone() }, vec![]),
         ] {
-            let e = EntryBody { conversation: Conversation::KfAccount(corp.clone(), kf.clone()), app: AppName::new("main"), what, raw };
+            let e = EntryBody {
+                conversation: Conversation::KfAccount(corp.clone(), kf.clone()),
+                app: AppName::new("main"),
+                what,
+                raw,
+            };
             assert_eq!(EntryBody::decode(&e.encode()).unwrap(), e);
         }
     }

@@ -26,7 +26,12 @@ impl std::str::FromStr for JobId {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {
         s.split_once('-')
-            .and_then(|(n, k)| Some(Self { n: n.parse().ok()?, k: k.parse().ok()? }))
+            .and_then(|(n, k)| {
+                Some(Self {
+                    n: n.parse().ok()?,
+                    k: k.parse().ok()?,
+                })
+            })
             .ok_or_else(|| format!("not a job id: {s:?}"))
     }
 }

@@ -60,7 +60,14 @@ pub struct Ending {
 impl Ending {
     /// An outcome with its reason and nothing else.
     pub fn new(outcome: Outcome, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { outcome, reason: reason.into(), errcode: None, notes: Vec::new(), recipients: Vec::new(), said: None }
+        Self {
+            outcome,
+            reason: reason.into(),
+            errcode: None,
+            notes: Vec::new(),
+            recipients: Vec::new(),
+            said: None,
+        }
     }
 
     /// The same with WeCom's number.

@@ -12,7 +12,10 @@ pub struct Text {
 impl Text {
     /// Both wordings of one sentence.
     pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into() }
+        Self {
+            zh: zh.into(),
+            en: en.into(),
+        }
     }
 
     /// The wording for this language.

@@ -441,7 +441,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Anyone: replaces the record `seen` by one of our own (epoch + 1) if it is still exactly that
     /// (beats included). `None`: somebody was faster.
-    async fn acquire(&self, partition: Partition, seen: &OwnerRecord, nonce: &str, node: &str) -> StoreResult<Option<Acquired>>;
+    async fn acquire(
+        &self,
+        partition: Partition,
+        seen: &OwnerRecord,
+        nonce: &str,
+        node: &str,
+    ) -> StoreResult<Option<Acquired>>;
 
     /// Owner: raises `beats` of each record that is still ours.
     async fn beat(&self, fences: &[Fence]) -> StoreResult<Beat>;
@@ -507,7 +513,14 @@ pub trait Store: Send + Sync + 'static {
     async fn shared(&self, corp: &str, key: &str) -> StoreResult<Shared>;
 
     /// Anyone: sets a shared value if its version is still `version`. `false`: it is not. `ttl` `None`: for ever.
-    async fn compare_and_set(&self, corp: &str, key: &str, version: u64, value: Option<&[u8]>, ttl: Option<Duration>) -> StoreResult<bool>;
+    async fn compare_and_set(
+        &self,
+        corp: &str,
+        key: &str,
+        version: u64,
+        value: Option<&[u8]>,
+        ttl: Option<Duration>,
+    ) -> StoreResult<bool>;
 
     /// Anyone: a durable write of the store's own, for readiness: a store that can be read but not written is
     /// not ready. Returns the generation.
