@@ -201,9 +201,9 @@ pub struct StoredJob {
 /// The mark that a call is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
-    /// Store time of the start.
+    /// Store time of the first start that may have arrived.
     pub at: StoreTime,
-    /// Nonce of the process that started it.
+    /// Nonce of the process that started it last.
     pub nonce: String,
 }
 
@@ -288,7 +288,8 @@ pub struct Quarantined {
     pub blob: Vec<u8>,
 }
 
-/// A call begins: `tries` and `attempts` rise by one, `started` is set to store time and the fence's nonce.
+/// A call begins: `tries` and `attempts` rise by one; `started` gets the fence's nonce, and store time if it had
+/// no time yet (an earlier try that may have arrived keeps its own: WeCom's duplicate window counts from it).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// Job.
@@ -304,8 +305,8 @@ pub struct Defer {
     pub id: JobId,
     /// Not before.
     pub due: StoreTime,
-    /// The last try surely did not arrive (an errcode, or no byte written): `started` is cleared and `tries`
-    /// falls by one. False: `started` and `tries` stay.
+    /// The last try surely did not arrive (an errcode, or no byte written): `tries` falls by one, and
+    /// `started` is cleared when no try is left that may have arrived. False: `started` and `tries` stay.
     pub refused: bool,
     /// New bytes of the job, if they changed.
     pub blob: Option<Vec<u8>>,
