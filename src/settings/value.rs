@@ -157,7 +157,7 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, Wrong> {
         ));
     }
     if text.starts_with("redis://") || text.starts_with("rediss://") {
-        return match redis::parse_redis_url(text) {
+        return match redis::parse_redis_url(text).filter(|url| url.has_host()) {
             Some(_) => Ok(StoreUrl::Redis(SecretString::from(text))),
             None => Err(Wrong::new(
                 ["不是 Redis 地址", "is not a Redis URL"],
