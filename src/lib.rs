@@ -25,4 +25,5 @@ pub mod owner;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod wecom;
