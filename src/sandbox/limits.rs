@@ -1,0 +1,191 @@
+//! WeCom's numbers (`limits.md`), each changeable so that a test can reach it, and the windows that count them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+/// How customers may be reached by broadcasts; WeCom's 群发规则.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BroadcastRule {
+    /// As many in a calendar month as the month has days.
+    MonthDays,
+    /// Seven in a calendar week.
+    Week7,
+    /// One a day.
+    Day1,
+}
+
+/// The numbers the simulated WeCom enforces. Defaults are WeCom's published ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Calls of one API per corp and minute (G1); over it 45009 for 60 s.
+    pub api_per_minute: u32,
+    /// Calls of one API per corp and hour (G1); over it 45009 for 60 min.
+    pub api_per_hour: u32,
+    /// Calls of one API per corp at the same time (G4, WeCom publishes no number); over it 45033. 0: no limit.
+    pub api_concurrent: u32,
+    /// Wrong secrets per caller's address and hour until `gettoken` answers 45009 for an hour (G5).
+    pub wrong_secrets: u32,
+    /// Seconds a token lives (G8).
+    pub token_seconds: i64,
+    /// Messages of one app to one member per minute; more are dropped without a word (M2).
+    pub member_per_minute: u32,
+    /// The same per hour (M2).
+    pub member_per_hour: u32,
+    /// Person-messages of one app per day in China (M1: account limit × 200).
+    pub app_per_day: u32,
+    /// `kf/sync_msg` without a token, per account and minute (G7: "strict", no number; taste).
+    pub sync_tokenless_per_minute: u32,
+    /// The most messages one page of `kf/sync_msg` holds (1000; fewer are legal).
+    pub sync_page: usize,
+    /// `media/uploadimg` per day in China (D6).
+    pub uploadimg_per_day: u32,
+    /// Milliseconds after `add_msg_template` during which its records answer 41063 (B14).
+    pub dispatch_ms: i64,
+    /// How often a customer may be reached by broadcasts (B1, B3, B4).
+    pub broadcast_rule: BroadcastRule,
+    /// How often a callback is tried in all.
+    pub callback_attempts: u32,
+    /// Milliseconds a callback may take.
+    pub callback_timeout_ms: u64,
+    /// Milliseconds between the tries of a callback (not documented by WeCom; taste).
+    pub callback_retry_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            api_per_minute: 10_000,
+            api_per_hour: 150_000,
+            api_concurrent: 0,
+            wrong_secrets: 2_000,
+            token_seconds: 7_200,
+            member_per_minute: 30,
+            member_per_hour: 1_000,
+            app_per_day: 200 * 1_000,
+            sync_tokenless_per_minute: 60,
+            sync_page: 1_000,
+            uploadimg_per_day: 1_000,
+            dispatch_ms: 0,
+            broadcast_rule: BroadcastRule::MonthDays,
+            callback_attempts: 3,
+            callback_timeout_ms: 5_000,
+            callback_retry_ms: 5_000,
+        }
+    }
+}
+
+/// Events of the last hour, in seconds, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Window(VecDeque<(i64, u32)>);
+
+impl Window {
+    /// How many there were in the last `span_ms` before `now`.
+    pub(super) fn count(&self, now: i64, span_ms: i64) -> u32 {
+        self.0
+            .iter()
+            .rev()
+            .take_while(|(at, _)| *at > now - span_ms)
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    /// Notes one, and forgets what is older than an hour.
+    pub(super) fn note(&mut self, now: i64) {
+        while self.0.front().is_some_and(|(at, _)| *at <= now - 3_600_000) {
+            self.0.pop_front();
+        }
+        match self.0.back_mut() {
+            Some((at, n)) if *at == now => *n += 1,
+            _ => self.0.push_back((now, 1)),
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Frequency counters by name: counts one call, or says that it must be refused.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meters {
+    windows: BTreeMap<String, Window>,
+    blocked: BTreeMap<String, i64>,
+}
+
+impl Meters {
+    /// Counts a call under `key`; false = over the limit, and blocked as long as the window that was full
+    /// (60 s or 60 min).
+    pub(super) fn pass(&mut self, key: &str, now: i64, per_minute: u32, per_hour: u32) -> bool {
+        if self.blocked.get(key).is_some_and(|until| now < *until) {
+            return false;
+        }
+        let window = self.windows.entry(key.to_owned()).or_default();
+        let block = if window.count(now, 60_000) >= per_minute {
+            60_000
+        } else if window.count(now, 3_600_000) >= per_hour {
+            3_600_000
+        } else {
+            window.note(now);
+            return true;
+        };
+        window.clear();
+        self.blocked.insert(key.to_owned(), now + block);
+        false
+    }
+
+    /// Counts under `key` when both windows have room; true = counted. Never blocks longer than its windows.
+    pub(super) fn room(&mut self, key: &str, now: i64, per_minute: u32, per_hour: u32) -> bool {
+        let window = self.windows.entry(key.to_owned()).or_default();
+        let room = window.count(now, 60_000) < per_minute && window.count(now, 3_600_000) < per_hour;
+        if room {
+            window.note(now);
+        }
+        room
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The day in China that an instant lies in, counted from 1970-01-01.
+pub(super) fn china_day(ms: i64) -> i64 {
+    (ms + 8 * 3_600_000).div_euclid(DAY_MS)
+}
+
+/// Year and month (1..12) in China, and how many days that month has.
+pub(super) fn china_month(ms: i64) -> (i64, i64, usize) {
+    // Howard Hinnant's civil_from_days.
+    let z = china_day(ms) + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (year, month, days)
+}
+
+/// May a customer who was reached at `sent` be reached at `now`?
+pub(super) fn reachable(rule: BroadcastRule, sent: &[i64], now: i64) -> bool {
+    let same = |in_window: &dyn Fn(i64) -> bool| sent.iter().filter(|at| in_window(**at)).count();
+    match rule {
+        BroadcastRule::MonthDays => {
+            let (year, month, days) = china_month(now);
+            same(&|at| china_month(at).0 == year && china_month(at).1 == month) < days
+        }
+        // 1970-01-01 was a Thursday; WeCom's week starts on Monday.
+        BroadcastRule::Week7 => same(&|at| (china_day(at) + 3).div_euclid(7) == (china_day(now) + 3).div_euclid(7)) < 7,
+        BroadcastRule::Day1 => same(&|at| china_day(at) == china_day(now)) < 1,
+    }
+}
