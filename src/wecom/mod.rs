@@ -5,5 +5,7 @@
 //! with its repeat class; [`errcode`] says what an answer's number means; [`limits`] what WeCom allows.
 
 pub mod crypto;
+pub mod envelope;
 pub mod event;
 pub mod id;
+pub mod xml;
