@@ -4,6 +4,7 @@
 use super::plan::prune_said;
 use super::{KF_MESSAGES, KF_WINDOW, REPEAT, kf, welcome};
 use crate::model::doc::{KfSession, WelcomeMark};
+use crate::model::job::Say;
 use crate::model::{Action, Doc, Ending, Job, Outcome, StoreTime};
 
 /// Whether a job may still go: `None` yes, `Some` the outcome it has instead. `tries`: tries that may have
@@ -26,7 +27,10 @@ fn forbidden(doc: &Doc, job: &Job, now: StoreTime) -> Option<Ending> {
             .get(member)
             .filter(|r| welcome::already(r, now))
             .map(|_| Ending::new(Outcome::Cancelled, welcome::ALREADY)),
-        Action::KfMessage { account, .. } => facts.kf.get(account).and_then(|s| silent(s, now)),
+        Action::KfMessage { account, say, .. } => facts
+            .kf
+            .get(account)
+            .and_then(|s| silent(s, &counted_as(job, say), now)),
         Action::KfPool { account, .. } => facts.kf.get(account).and_then(closed),
         Action::KfEventMessage { .. }
         | Action::AppMessage { .. }
@@ -45,14 +49,21 @@ fn closed(session: &KfSession) -> Option<Ending> {
     (session.state == Some(4)).then(|| Ending::new(Outcome::Rejected, "session_ended"))
 }
 
-fn silent(session: &KfSession, now: StoreTime) -> Option<Ending> {
+/// `name`: a message that was counted already, and refused for a while, has its place among the five.
+fn silent(session: &KfSession, name: &str, now: StoreTime) -> Option<Ending> {
     if let Some(ending) = closed(session) {
         return Some(ending);
     }
     if session.last_message.is_some_and(|at| now.since(at) >= KF_WINDOW) {
         return Some(Ending::new(Outcome::Expired, "kf_window_closed"));
     }
-    (session.sent >= KF_MESSAGES).then(|| Ending::new(Outcome::Rejected, "kf_limit_5"))
+    let full = session.sent >= KF_MESSAGES && session.counted.as_deref() != Some(name);
+    full.then(|| Ending::new(Outcome::Rejected, "kf_limit_5"))
+}
+
+/// What tells one message from the next in its sequence, where only one is under way.
+fn counted_as(job: &Job, say: &Say) -> String {
+    format!("{}/{}/{:?}", job.accepted.0, say.template, say.part)
 }
 
 fn repeat(doc: &Doc, job: &Job, said: Option<u64>, now: StoreTime) -> Option<Ending> {
@@ -98,7 +109,7 @@ pub(super) fn remember(doc: &mut Doc, job: &Job, ending: &Ending, now: StoreTime
 pub fn started(doc: &mut Doc, job: &Job, tries: u32, now: StoreTime) {
     match &job.action {
         Action::KfMessage { account, say, .. } if tries <= 1 => {
-            let name = format!("{}/{}/{:?}", job.accepted.0, say.template, say.part);
+            let name = counted_as(job, say);
             let session = doc.kf_mut(account);
             if session.counted.as_ref() != Some(&name) {
                 session.sent = session.sent.saturating_add(1);

@@ -3,7 +3,6 @@
 //! We speak only in session states 0, 1 and unknown. What a person serves we leave to them; what we cannot
 //! answer goes to the waiting pool (`pool`).
 
-use super::heard::{Heard, HeardWhat};
 use super::plan::{Choice, Plan, Vars};
 use super::{KF_WINDOW, Undecidable, kf_event, pool, tags};
 use crate::content::{Candidate, Place, Rule, Source, Trigger};
@@ -11,6 +10,7 @@ use crate::model::doc::{KfSession, Stage};
 use crate::model::job::Code;
 use crate::model::{Action, StoreTime};
 use crate::wecom::id::{ExternalUserId, OpenKfId};
+use crate::wecom::kf::{KfBody, KfEvent, KfMessage, Origin};
 
 /// One message or event of a kf account, with what surrounds it.
 pub(super) struct Turn<'e> {
@@ -43,13 +43,19 @@ pub(super) fn pull(plan: &mut Plan<'_>, account: &OpenKfId, token: Option<&str>)
 
 /// Decides one element of `msg_list`.
 pub(super) fn decide(plan: &mut Plan<'_>, account: &OpenKfId, first_served: StoreTime) -> Result<(), Undecidable> {
-    let heard = Heard::read(&plan.input.entry.body.raw)?;
-    let Some(contact) = heard.contact else {
+    let message = KfMessage::parse(&plan.input.entry.body.raw)
+        .map_err(|e| Undecidable::new(format!("unreadable_kf_message: {e}")))?;
+    // Events about receptionists alone name no customer and ask nothing of us.
+    let Some(contact) = message.contact.clone() else {
         return Ok(());
     };
     plan.expect_contact(&contact)?;
     // A clock of WeCom's that runs ahead of ours must not make an answer live longer.
-    let at = heard.sent.clamp(StoreTime(0), plan.accepted().max(StoreTime(0)));
+    let accepted = plan.accepted().max(StoreTime(0));
+    let at = message
+        .send_time
+        .map_or(accepted, StoreTime::from_secs)
+        .clamp(StoreTime(0), accepted);
     let accounts = &plan.input.corp.kf.accounts;
     let turn = Turn {
         account,
@@ -65,25 +71,40 @@ pub(super) fn decide(plan: &mut Plan<'_>, account: &OpenKfId, first_served: Stor
         is_new: is_new(plan, account),
     };
     wake(plan, &turn);
-    match heard.what {
-        HeardWhat::Customer { text } => customer(plan, &turn, text.as_deref()),
-        HeardWhat::Servicer => plan.doc.kf_mut(account).state = Some(3),
-        HeardWhat::Entered {
-            code,
-            scene,
-            scene_param,
-        } => {
-            let session = plan.doc.kf_mut(account);
-            session.scene = scene;
-            session.scene_param = scene_param;
-            kf_event::entered(plan, &turn, code);
-        }
-        HeardWhat::SessionChanged { change, code } => kf_event::session_changed(plan, &turn, change, code),
-        HeardWhat::SendFailed { fail_type } => kf_event::send_failed(plan, &turn, fail_type),
-        HeardWhat::Recalled => plan.skip("recall", "user_recall_msg", None),
-        HeardWhat::Other => {}
+    match (message.body, message.origin) {
+        (KfBody::Event(event), _) => happened(plan, &turn, event),
+        (KfBody::Text { content, .. }, Origin::Customer) => customer(plan, &turn, Some(&content)),
+        (KfBody::Other, Origin::Customer) => customer(plan, &turn, None),
+        (KfBody::Text { .. } | KfBody::Other, Origin::Servicer) => plan.doc.kf_mut(account).state = Some(3),
+        (KfBody::Text { .. } | KfBody::Other, Origin::System | Origin::Other(_)) => {}
     }
     Ok(())
+}
+
+/// Something happened in the session.
+fn happened(plan: &mut Plan<'_>, turn: &Turn<'_>, event: KfEvent) {
+    match event {
+        KfEvent::EnterSession {
+            scene,
+            scene_param,
+            welcome_code,
+        } => {
+            let session = plan.doc.kf_mut(turn.account);
+            session.scene = scene;
+            session.scene_param = scene_param;
+            kf_event::entered(plan, turn, welcome_code);
+        }
+        KfEvent::SessionChanged {
+            change_type, msg_code, ..
+        } => kf_event::session_changed(plan, turn, change_type, msg_code),
+        KfEvent::SendFailed { fail_type, .. } => kf_event::send_failed(plan, turn, fail_type),
+        // Noted; an answer that waits in the outbox is not taken back for it yet.
+        KfEvent::UserRecalled { .. } => plan.skip("recall", "user_recall_msg", None),
+        KfEvent::ServicerStatus { .. }
+        | KfEvent::ServicerRecalled { .. }
+        | KfEvent::RejectSwitch { .. }
+        | KfEvent::Other { .. } => {}
+    }
 }
 
 /// The customer wrote.

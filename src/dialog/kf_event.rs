@@ -8,6 +8,7 @@ use super::pool;
 use crate::content::{Place, Trigger};
 use crate::model::job::{Code, Part};
 use crate::model::{Action, StoreTime};
+use crate::wecom::event::WelcomeCode;
 
 /// WeCom's fail types after which no person can reach the customer either: account deleted, app closed, over
 /// 48 h, session closed, refused by the customer (callbacks.md §4.5).
@@ -21,7 +22,7 @@ enum Carries {
 }
 
 /// The customer came in: the one welcome of a kf account.
-pub(super) fn entered(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<String>) {
+pub(super) fn entered(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<WelcomeCode>) {
     let deadline = plan.accepted().plus(CODE_LIFE).min(turn.stale_from);
     let said = Said {
         on: Trigger::EnterSession,
@@ -35,7 +36,7 @@ pub(super) fn entered(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<String>
 
 /// A receptionist took, passed on, ended or re-opened the session. Rules see which by the words `taken`,
 /// `passed_on`, `ended`, `reopened` in the place of a text.
-pub(super) fn session_changed(plan: &mut Plan<'_>, turn: &Turn<'_>, change: i64, code: Option<String>) {
+pub(super) fn session_changed(plan: &mut Plan<'_>, turn: &Turn<'_>, change: i64, code: Option<WelcomeCode>) {
     let session = plan.doc.kf_mut(turn.account);
     let (state, word) = match change {
         1 => (3, "taken"),
@@ -94,7 +95,7 @@ struct Said<'s> {
     deadline: StoreTime,
 }
 
-fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<String>, said: &Said<'_>) {
+fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<WelcomeCode>, said: &Said<'_>) {
     if turn.early {
         return plan.skip("reply", "before_first_served", None);
     }
@@ -109,7 +110,7 @@ fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<String>, said: &Said
     let Some(template) = replies.first() else {
         return;
     };
-    let Some(code) = code.filter(|c| !c.is_empty()) else {
+    let Some(code) = code.filter(|c| !c.0.is_empty()) else {
         return plan.skip("reply", said.no_code, Some(&rule.name));
     };
     let menu = plan.input.bundle.parts(template, Place::Kf).contains(&Part::Menu);
@@ -120,7 +121,7 @@ fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<String>, said: &Said
     let action = Action::KfEventMessage {
         account: turn.account.clone(),
         contact: turn.contact.clone(),
-        code: Code(code),
+        code: Code(code.0),
         say,
     };
     plan.job(action, Some(&rule.name), Some(said.deadline));

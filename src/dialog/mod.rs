@@ -16,7 +16,6 @@
 mod broadcast;
 mod contact;
 mod gate;
-mod heard;
 mod kf;
 mod kf_event;
 mod member;
@@ -89,7 +88,8 @@ pub fn decide(input: &Input<'_>) -> Result<Decision, Undecidable> {
     let mut plan = Plan::new(*input);
     match &input.entry.body.what {
         What::Callback => {
-            let event = read(&input.entry.body.raw)?;
+            let event =
+                Event::parse(&input.entry.body.raw).map_err(|e| Undecidable::new(format!("unreadable_event: {e}")))?;
             event_of(&mut plan, &event.body)?;
         }
         What::Kf { account, first_served } => kf::decide(&mut plan, account, *first_served)?,
@@ -114,8 +114,4 @@ fn event_of(plan: &mut Plan<'_>, event: &EventBody) -> Result<(), Undecidable> {
         EventBody::MenuClick { member, key } => member::clicked(plan, member, key),
         EventBody::Other | EventBody::Unknown => Ok(()),
     }
-}
-
-fn read(_raw: &[u8]) -> Result<Event, Undecidable> {
-    Err(Undecidable::new("unreadable_event"))
 }
