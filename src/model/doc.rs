@@ -119,6 +119,10 @@ pub struct KfSession {
     /// Messages of ours since then; 5 are allowed within 48 h.
     #[serde(default)]
     pub sent: u8,
+    /// The message that was counted last, so that a try after a refusal is not counted a second time; cleared
+    /// when that message ends and by the customer's next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
     /// True once this session was sent to the waiting pool (or that was tried).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pooled: bool,

@@ -4,6 +4,10 @@
 //! [`event`] type what was inside. Outbound: [`api`] has one request and one answer type per call, each
 //! with its repeat class; [`errcode`] says what an answer's number means; [`limits`] what WeCom allows.
 
+pub mod callback;
 pub mod crypto;
+pub mod envelope;
 pub mod event;
 pub mod id;
+pub mod kf;
+pub mod xml;
