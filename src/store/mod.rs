@@ -11,11 +11,19 @@
 //! [`StoreError::Unavailable`] is everything that may pass by itself; [`StoreError::Refused`] is an argument
 //! that the store will never take (too large, wrong type of a key) and would fail again.
 
+pub mod calendar;
+mod open;
+pub mod rolling;
+pub mod size;
+pub mod sqlite;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::{JobId, Lane, Partition, StoreTime};
+
+pub use open::{FOR_EVER, Role, open, random_name};
 
 /// Result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -429,8 +437,8 @@ pub struct PartitionStats {
 
 /// The semantic operations. Every one is atomic. "Anyone" means any process; "owner" means fenced.
 ///
-/// Sizes: at most 256 entries or 256 KiB a call where a list is given (callers chunk); more is
-/// [`StoreError::Refused`].
+/// Sizes: at most 256 elements in any list of a call and 256 KiB a call, its largest single piece not counted
+/// (callers chunk); more is [`StoreError::Refused`]. See [`size`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Anyone: appends entries (each by itself atomic with its mark), in the order given per partition.
@@ -497,6 +505,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Anyone: figures of some partitions.
     async fn stats(&self, partitions: &[Partition]) -> StoreResult<Vec<PartitionStats>>;
+
+    /// Anyone: counters of a partition, by name.
+    async fn counters(&self, partition: Partition) -> StoreResult<Vec<(String, i64)>>;
 
     /// Anyone: takes from the limiter, each ask by itself, in order. A frozen scope refuses until its time.
     async fn permit(&self, corp: &str, asks: &[Ask]) -> StoreResult<Vec<Permit>>;
