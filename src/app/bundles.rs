@@ -72,6 +72,14 @@ impl BundleShelf {
     }
 }
 
+impl BundleShelf {
+    /// Stores one corp's live bundle now; false when the store did not take it.
+    pub async fn put_live(&self, store: &dyn Store, corp: &CorpId) -> bool {
+        let Some(bundle) = self.live(corp) else { return false };
+        put(store, corp, &format!("bundle:{}", bundle.hash), &bundle.sources()).await.is_ok()
+    }
+}
+
 async fn put(store: &dyn Store, corp: &CorpId, key: &str, sources: &[u8]) -> Result<(), ()> {
     let shared = store.shared(corp.as_str(), key).await.map_err(|_| ())?;
     // Written again at each start: that is what renews its time to live.

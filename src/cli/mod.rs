@@ -4,9 +4,13 @@
 //! [`Context::settings`] and end with [`Exit::Usage`]; a command reports everything else itself and says how it
 //! ended. Logs go to stderr (`telemetry`), reports to stdout ([`out`]).
 
+pub mod broadcast;
 pub mod check;
+pub mod decode;
 pub mod lang;
 pub mod out;
+pub mod sandbox;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,8 +35,17 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// 运行网关 · Run the gateway
+    Serve,
     /// 检查配置、模板、规则和渠道 · Check settings, templates, rules and channels
     Check(check::CheckArgs),
+    /// 群发 · Broadcasts
+    #[command(subcommand)]
+    Broadcast(broadcast::BroadcastCommand),
+    /// 解密并查看一条回调 · Verify, decrypt and show a saved callback
+    Decode(decode::DecodeArgs),
+    /// 运行模拟的企业微信 · Run the simulated WeCom
+    Sandbox(sandbox::SandboxArgs),
 }
 
 /// How a command ended.
@@ -90,7 +103,9 @@ pub fn run(cli: &Cli) -> Exit {
         lang: lang::of_environment(),
     };
     match &cli.command {
+        Command::Serve => block_on(serve::run(&context)),
         Command::Check(args) => check::run(args, &context),
+        Command::Broadcast(command) => block_on(broadcast::run(command, &context)),
     }
 }
 

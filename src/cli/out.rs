@@ -11,6 +11,16 @@ pub fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// A question to stdout, without a line's end.
+pub fn ask(text: &str) {
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
+/// One line to stderr: why a command stopped.
+pub fn error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// One JSON object to stdout.
 pub fn json(value: &serde_json::Value) {
     line(&value.to_string());
