@@ -5,7 +5,7 @@
 
 use super::plan::{Plan, Vars};
 use super::{Undecidable, tags, welcome};
-use crate::content::{Candidate, ChannelMatch, Rule, Trigger};
+use crate::content::{Candidate, ChannelMatch, Known, Rule, Trigger};
 use crate::model::doc::Stage;
 use crate::model::{Action, StoreTime};
 use crate::wecom::event::{ContactChange, ContactChangeKind as Kind};
@@ -71,7 +71,13 @@ pub(super) fn own_rule<'a>(plan: &mut Plan<'a>, on: Trigger, change: &Change<'_>
         text: None,
         at: plan.accepted(),
     };
-    let (rule, _) = plan.input.bundle.matching(&candidate).matching.into_iter().next()?;
+    let tags = tags::known(plan, Some(&change.event.member));
+    let known = Known {
+        tags: &tags,
+        ..Known::default()
+    };
+    let ranked = plan.input.bundle.matching_with(&candidate, &known);
+    let (rule, _) = ranked.matching.into_iter().next()?;
     plan.won(&rule.name);
     Some(rule)
 }

@@ -5,7 +5,7 @@
 
 use super::plan::{Choice, Plan, Vars};
 use super::{KF_WINDOW, Undecidable, kf_event, pool, tags};
-use crate::content::{Candidate, Place, Rule, Source, Trigger};
+use crate::content::{Candidate, Known, Place, Rule, Source, Trigger};
 use crate::model::doc::{KfSession, Stage};
 use crate::model::job::Code;
 use crate::model::{Action, StoreTime};
@@ -73,8 +73,10 @@ pub(super) fn decide(plan: &mut Plan<'_>, account: &OpenKfId, first_served: Stor
     wake(plan, &turn);
     match (message.body, message.origin) {
         (KfBody::Event(event), _) => happened(plan, &turn, event),
-        (KfBody::Text { content, .. }, Origin::Customer) => customer(plan, &turn, Some(&content)),
-        (KfBody::Other, Origin::Customer) => customer(plan, &turn, None),
+        (KfBody::Text { content, menu_id }, Origin::Customer) => {
+            customer(plan, &turn, Some(&content), menu_id.as_deref());
+        }
+        (KfBody::Other, Origin::Customer) => customer(plan, &turn, None, None),
         (KfBody::Text { .. } | KfBody::Other, Origin::Servicer) => plan.doc.kf_mut(account).state = Some(3),
         (KfBody::Text { .. } | KfBody::Other, Origin::System | Origin::Other(_)) => {}
     }
@@ -107,8 +109,8 @@ fn happened(plan: &mut Plan<'_>, turn: &Turn<'_>, event: KfEvent) {
     }
 }
 
-/// The customer wrote.
-fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>) {
+/// The customer wrote, or clicked a menu item (which also says the item's text).
+fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>, menu: Option<&str>) {
     let session = plan.doc.kf_mut(turn.account);
     session.last_message = session.last_message.max(Some(turn.at));
     session.sent = 0;
@@ -122,8 +124,7 @@ fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>) {
         return plan.skip("reply", "before_first_served", None);
     }
     let late = plan.input.now >= turn.stale_from;
-    let event = candidate(plan, turn, Trigger::Message, text);
-    let choice = plan.choose(&event, Some(turn.account.as_str()));
+    let choice = choose(plan, turn, text, menu);
     let rule = match &choice {
         Choice::Rule(rule, _) => Some(rule.name.as_str()),
         Choice::Cooling { .. } | Choice::None => None,
@@ -136,7 +137,7 @@ fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>) {
     }
     let answered = match &choice {
         Choice::Rule(rule, keyword) => reply(plan, turn, rule, text, keyword.as_deref()),
-        Choice::Cooling { fallback } => !fallback,
+        Choice::Cooling { understood } => *understood,
         Choice::None => false,
     };
     // An answer that is too old is planned all the same, so that it ends `expired: deadline` on record.
@@ -145,11 +146,26 @@ fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>) {
     }
 }
 
-/// Plans all of the rule's replies; false when it has none.
+/// The rule that decides: on a click one that listens to the item's id, else one that listens to its text.
+fn choose<'a>(plan: &mut Plan<'a>, turn: &Turn<'_>, text: Option<&str>, menu: Option<&str>) -> Choice<'a> {
+    if let Some(key) = menu {
+        match ask(plan, turn, Trigger::MenuClick, Some(key)) {
+            Choice::None => {}
+            choice => return choice,
+        }
+    }
+    ask(plan, turn, Trigger::Message, text)
+}
+
+/// Plans all of the rule's replies; false when it leaves the message unanswered. A rule that does nothing at
+/// all (`reply = []` without tags) is silent on purpose, and that is an answer; one that only tags is none.
 fn reply(plan: &mut Plan<'_>, turn: &Turn<'_>, rule: &Rule, text: Option<&str>, keyword: Option<&str>) -> bool {
     let mut vars = vars(plan, turn);
     vars.extend(text.map(|t| ("message.text".into(), t.into())));
     vars.extend(keyword.map(|k| ("message.keyword".into(), k.into())));
+    if !rule.has_reply() {
+        return rule.add_tags.is_empty() && rule.remove_tags.is_empty();
+    }
     let mut spoken = false;
     for template in rule.replies(&plan.conversation()) {
         for part in plan.input.bundle.parts(template, Place::Kf) {
@@ -173,9 +189,13 @@ pub(super) fn serves(session: &KfSession) -> bool {
     matches!(session.state, Some(2 | 3))
 }
 
-/// The event as rules see it.
-pub(super) fn candidate<'c>(plan: &Plan<'c>, turn: &'c Turn<'_>, on: Trigger, text: Option<&'c str>) -> Candidate<'c> {
-    Candidate {
+/// The best rule for an event of this chat, knowing the session's scene and the contact's tags.
+pub(super) fn ask<'a>(plan: &mut Plan<'a>, turn: &Turn<'_>, on: Trigger, text: Option<&str>) -> Choice<'a> {
+    let session = plan.doc.contact.as_ref().and_then(|c| c.kf.get(turn.account));
+    let scene = session.and_then(|s| s.scene.clone());
+    let scene_param = session.and_then(|s| s.scene_param.clone());
+    let tags = tags::known(plan, None);
+    let event = Candidate {
         on,
         source: Some(Source::Kf),
         app: plan.input.entry.body.app.as_str(),
@@ -183,7 +203,13 @@ pub(super) fn candidate<'c>(plan: &Plan<'c>, turn: &'c Turn<'_>, on: Trigger, te
         member: None,
         text,
         at: turn.at,
-    }
+    };
+    let known = Known {
+        scene: scene.as_deref(),
+        scene_param: scene_param.as_deref(),
+        tags: &tags,
+    };
+    plan.choose(&event, &known, Some(turn.account.as_str()))
 }
 
 /// Values that the event and the session bring to templates.

@@ -2,7 +2,7 @@
 //! with an event's own code: one message per code, whatever the session's state.
 
 use super::CODE_LIFE;
-use super::kf::{Turn, candidate, vars};
+use super::kf::{Turn, ask, vars};
 use super::plan::{Choice, Plan};
 use super::pool;
 use crate::content::{Place, Trigger};
@@ -26,7 +26,6 @@ pub(super) fn entered(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<Welcome
     let deadline = plan.accepted().plus(CODE_LIFE).min(turn.stale_from);
     let said = Said {
         on: Trigger::EnterSession,
-        text: None,
         no_code: "no_welcome_code",
         carries: Carries::TextOrMenu,
         deadline,
@@ -34,15 +33,12 @@ pub(super) fn entered(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<Welcome
     speak(plan, turn, code, &said);
 }
 
-/// A receptionist took, passed on, ended or re-opened the session. Rules see which by the words `taken`,
-/// `passed_on`, `ended`, `reopened` in the place of a text.
+/// A receptionist took, passed on, ended or re-opened the session.
 pub(super) fn session_changed(plan: &mut Plan<'_>, turn: &Turn<'_>, change: i64, code: Option<WelcomeCode>) {
     let session = plan.doc.kf_mut(turn.account);
-    let (state, word) = match change {
-        1 => (3, "taken"),
-        2 => (3, "passed_on"),
-        3 => (4, "ended"),
-        4 => (3, "reopened"),
+    let state = match change {
+        1 | 2 | 4 => 3,
+        3 => 4,
         // A change WeCom has added since: who serves now is not known, so the next answer is tried.
         _ => {
             session.state = None;
@@ -64,7 +60,6 @@ pub(super) fn session_changed(plan: &mut Plan<'_>, turn: &Turn<'_>, change: i64,
     };
     let said = Said {
         on: Trigger::SessionChanged,
-        text: Some(word),
         no_code: "no_event_code",
         carries,
         deadline,
@@ -87,21 +82,18 @@ pub(super) fn send_failed(plan: &mut Plan<'_>, turn: &Turn<'_>, fail_type: i64) 
 }
 
 /// What an event asks of the rules.
-struct Said<'s> {
+struct Said {
     on: Trigger,
-    text: Option<&'s str>,
-    no_code: &'s str,
+    no_code: &'static str,
     carries: Carries,
     deadline: StoreTime,
 }
 
-fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<WelcomeCode>, said: &Said<'_>) {
+fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<WelcomeCode>, said: &Said) {
     if turn.early {
         return plan.skip("reply", "before_first_served", None);
     }
-    let event = candidate(plan, turn, said.on, said.text);
-    let chat = turn.account.as_str();
-    let Choice::Rule(rule, _) = plan.choose(&event, Some(chat)) else {
+    let Choice::Rule(rule, _) = ask(plan, turn, said.on, None) else {
         return;
     };
     super::tags::on_kf(plan, &turn.contact, rule);
@@ -129,6 +121,6 @@ fn speak(plan: &mut Plan<'_>, turn: &Turn<'_>, code: Option<WelcomeCode>, said: 
         plan.skip("reply", "one_message_per_code", Some(&rule.name));
     }
     if plan.input.now < said.deadline {
-        plan.cool(rule, Some(chat));
+        plan.cool(rule, Some(turn.account.as_str()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Undecidable;
 use super::plan::{Choice, Plan, Vars};
-use crate::content::{Candidate, Place, Source, Trigger};
+use crate::content::{Candidate, Known, Place, Source, Trigger};
 use crate::model::Action;
 use crate::wecom::event::MemberMessage;
 use crate::wecom::id::UserId;
@@ -46,7 +46,7 @@ fn answer(plan: &mut Plan<'_>, on: Trigger, member: &UserId, text: Option<&str>)
         text,
         at,
     };
-    let Choice::Rule(rule, keyword) = plan.choose(&event, None) else {
+    let Choice::Rule(rule, keyword) = plan.choose(&event, &Known::default(), None) else {
         return Ok(());
     };
     let mut vars = Vars::new();

@@ -8,10 +8,11 @@
 //! The same room answers the owner's three questions about a job that was decided: [`may_start`], [`started`]
 //! and [`settle`].
 //!
-//! The hard decision: **one winner per event.** The best rule that matches decides alone, also when it cools
-//! down: a keyword rule that cools down has just answered, so the second tap on a menu gets silence, not the
-//! fallback's "I did not understand" and not a person. A *fallback* that cools down has said all it can say;
-//! the message then counts as one that no rule answers (in kf: the waiting pool).
+//! The hard decision: **what a cool-down silences.** It silences its rule, and the next best rule may speak; but
+//! while a keyword rule cools down no *fallback* speaks for it and no person is called: it has understood the
+//! message and answered it moments ago, so the second tap on a menu gets silence, not "I did not understand". A
+//! fallback that cools down has said all it can say; the message then counts as one that no rule answers (in
+//! kf: the waiting pool).
 
 mod broadcast;
 mod contact;

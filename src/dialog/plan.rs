@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Input, REPEAT, Undecidable};
-use crate::content::{Candidate, Rule, Trigger};
+use crate::content::{Candidate, Known, Rule, Trigger};
 use crate::model::job::{Part, Say};
 use crate::model::{Action, Conversation, Decision, Doc, PlannedJob, Skipped, StoreTime};
 use crate::wecom::id::{ExternalUserId, UserId};
@@ -23,8 +23,9 @@ pub(super) struct Plan<'a> {
 pub(super) enum Choice<'a> {
     /// This one, with the keyword that matched.
     Rule(&'a Rule, Option<String>),
-    /// The best one cools down; `fallback` says that it is a message rule without keywords.
-    Cooling { fallback: bool },
+    /// All that match cool down; `understood`: one of them has answered this very thing moments ago, and is no
+    /// fallback.
+    Cooling { understood: bool },
     /// None matches.
     None,
 }
@@ -88,20 +89,30 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The rule that decides this event. `chat` tells the chats of one conversation apart (a contact may
-    /// write to several kf accounts).
-    pub fn choose(&mut self, event: &Candidate<'_>, chat: Option<&str>) -> Choice<'a> {
-        let ranked = self.input.bundle.matching(event);
-        let Some((rule, keyword)) = ranked.matching.into_iter().next() else {
-            return Choice::None;
-        };
-        self.won(&rule.name);
-        if self.cools(rule, chat) {
-            self.skip("reply", "cooldown", Some(&rule.name));
+    /// The rule that decides this event: the best one that does not cool down. `chat` tells the chats of one
+    /// conversation apart (a contact may write to several kf accounts).
+    ///
+    /// A fallback never speaks in the place of a keyword rule that cools down: that one understood the message
+    /// and has answered it moments ago.
+    pub fn choose(&mut self, event: &Candidate<'_>, known: &Known<'_>, chat: Option<&str>) -> Choice<'a> {
+        let (mut understood, mut silent) = (false, false);
+        for (rule, keyword) in self.input.bundle.matching_with(event, known).matching {
             let fallback = event.on == Trigger::Message && keyword.is_none();
-            return Choice::Cooling { fallback };
+            if fallback && understood {
+                continue;
+            }
+            if !self.cools(rule, chat) {
+                self.won(&rule.name);
+                return Choice::Rule(rule, keyword);
+            }
+            self.skip("reply", "cooldown", Some(&rule.name));
+            understood |= !fallback;
+            silent = true;
         }
-        Choice::Rule(rule, keyword)
+        match silent {
+            true => Choice::Cooling { understood },
+            false => Choice::None,
+        }
     }
 
     /// True while a rule is to be silent here.

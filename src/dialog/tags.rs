@@ -83,6 +83,20 @@ pub(super) fn on_kf(plan: &mut Plan<'_>, contact: &ExternalUserId, rule: &Rule) 
     }
 }
 
+/// Tags and labels that conditions may ask for: those of one relation, or of all where no member is meant. What
+/// waits to be set counts as set.
+pub(super) fn known(plan: &Plan<'_>, member: Option<&UserId>) -> Vec<TagName> {
+    let Some(facts) = &plan.doc.contact else {
+        return Vec::new();
+    };
+    let meant = facts
+        .relations
+        .iter()
+        .filter(|(m, _)| member.is_none_or(|wanted| *m == wanted));
+    let of_relations = meant.flat_map(|(_, r)| r.tags.iter().chain(&r.pending_tags));
+    facts.labels.iter().chain(of_relations).cloned().collect()
+}
+
 fn pend(plan: &mut Plan<'_>, member: &UserId, rule: &Rule) {
     let pending = &mut plan.doc.relation_mut(member).pending_tags;
     pending.retain(|t| !rule.remove_tags.contains(t));

@@ -201,3 +201,56 @@ fn an_account_that_the_settings_do_not_name_is_not_pulled() {
     house.corp.kf.accounts.clear();
     assert_eq!(words(&house.try_decide(poll).unwrap()), ["kf_pull"]);
 }
+
+#[test]
+fn a_click_on_a_menu_item_is_answered_by_its_id_else_by_its_text() {
+    let clicks = "[[rule]]\nname = \"item\"\non = \"menu_click\"\nsource = [\"kf\"]\nkeywords = { exact = [\"a\"] }\nreply = [\"help\"]\n";
+    let mut house = House::new("", &format!("{RULES}{clicks}"));
+    for (id, said) in [
+        ("a", vec!["kf_message:help"]),
+        ("b", vec!["kf_message:price", "kf_message:two"]),
+    ] {
+        let click = serde_json::json!({
+            "msgid": "m1", "open_kfid": "wk1", "external_userid": "wm1", "send_time": house.now.0 / 1000, "origin": 3,
+            "msgtype": "text", "text": { "content": "价格", "menu_id": id },
+        });
+        assert_eq!(words(&house.kf(&click)), said, "{id}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_silent_on_purpose_calls_no_person() {
+    let quiet = "[[rule]]\nname = \"quiet\"\non = \"message\"\nsource = [\"kf\"]\nkeywords = { exact = [\"ok\"] }\nreply = []\n";
+    let mut house = House::new("", quiet);
+    let decision = house.kf_text("OK");
+    assert!(decision.jobs.is_empty());
+    assert_eq!(decision.rule.as_deref(), Some("quiet"));
+}
+
+#[test]
+fn conditions_know_the_sessions_scene_and_the_contacts_labels() {
+    let rules = r#"
+[[rule]]
+name = "by-scene"
+on = "message"
+source = ["kf"]
+keywords = { any = ["hi"] }
+when = { scene = ["s1"] }
+reply = ["help"]
+[[rule]]
+name = "by-label"
+on = "message"
+source = ["kf"]
+keywords = { any = ["hello"] }
+when = { tags = ["Intent/Refund"] }
+reply = ["two"]
+"#;
+    let mut house = House::new("", &format!("{RULES}{rules}"));
+    house.corp.kf.unmatched = Unmatched::Silent;
+    assert!(house.kf_text("hi").jobs.is_empty());
+    assert!(house.kf_text("hello").jobs.is_empty());
+    house.kf_event(serde_json::json!({ "event_type": "enter_session", "scene": "s1" }));
+    house.kf_text("退款");
+    assert_eq!(words(&house.kf_text("hi")), ["kf_message:help"]);
+    assert_eq!(words(&house.kf_text("hello")), ["kf_message:two"]);
+}

@@ -51,7 +51,7 @@ fn a_members_message_gets_all_replies_of_its_rule_in_order() {
 }
 
 #[test]
-fn a_keyword_rule_that_cools_down_is_silent_and_lets_no_other_speak() {
+fn a_keyword_rule_that_cools_down_is_silent_and_no_fallback_speaks_for_it() {
     let mut house = House::new("", RULES);
     house.member_text("价格");
     let again = house.member_text("价格");
@@ -120,4 +120,27 @@ fn kinds_that_no_rule_knows_are_decided_with_nothing_to_do() {
         "<xml><MsgType>event</MsgType><Event>brand_new</Event></xml>".into(),
     );
     assert_eq!(house.try_decide(body), Ok(Decision::default()));
+}
+
+#[test]
+fn the_next_keyword_rule_speaks_while_the_better_one_cools_down_but_a_fallback_does_not() {
+    let second = r#"
+[[rule]]
+name = "second"
+on = "message"
+source = ["agent"]
+keywords = { any = ["价格"] }
+reply = ["night"]
+cooldown = "30s"
+priority = -1
+"#;
+    let mut house = House::new("", &format!("{RULES}{second}"));
+    assert_eq!(house.member_text("价格").rule.as_deref(), Some("price"));
+    let next = house.member_text("价格");
+    assert_eq!(words(&next), ["app_message:night"]);
+    assert_eq!(next.rule.as_deref(), Some("second"));
+    assert_eq!(undone(&next), ["reply:cooldown"]);
+    let third = house.member_text("价格");
+    assert!(third.jobs.is_empty());
+    assert_eq!(undone(&third), ["reply:cooldown", "reply:cooldown"]);
 }

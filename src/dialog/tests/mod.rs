@@ -62,7 +62,7 @@ impl House {
         }
         write(
             "templates/menu.toml",
-            "text = \"menu\"\n[menu]\nhead = \"head\"\nitems = [{ id = \"a\", text = \"A\" }]\ntail = \"tail\"\n",
+            "[menu]\nhead = \"head\"\nitems = [{ id = \"a\", text = \"A\" }]\ntail = \"tail\"\n",
         );
         let corp = corp(dir.path());
         let bundle = match Bundle::load(&corp) {
