@@ -129,7 +129,10 @@ impl Delivery {
             return Called::end(Ending::new(Outcome::Rejected, "no_app"));
         };
         let api = Api { inner, corp, app };
-        call.case.started = inner.clock.now();
+        call.case.now = inner.clock.now();
+        if call.case.earlier == 0 {
+            call.case.started = call.case.now;
+        }
         let result = match inner.time_left(&call.case) {
             Some(within) => inner.perform(&api, &mut call, within).await,
             None => Err(CallError::NotSent("too_late")),
@@ -160,7 +163,7 @@ impl Inner {
     fn time_left(&self, case: &Case) -> Option<Duration> {
         let urgent = matches!(case.kind, Kind::Welcome | Kind::KfEvent);
         let within = if urgent { URGENT_TIMEOUT } else { TIMEOUT };
-        let left = case.deadline.map(|d| d.since(case.started));
+        let left = case.deadline.map(|d| d.since(case.now));
         match left {
             Some(Duration::ZERO) => None,
             Some(left) if urgent => Some(within.min(left)),
@@ -199,7 +202,7 @@ impl Inner {
         let permit = self.permit(api.corp, &call.app, call.path, &asks).await;
         permit.map_err(|until| CallError::Later { until, reason: "limit" })?;
         let mut now = call.case;
-        now.started = self.clock.now();
+        now.now = self.clock.now();
         let within = self.time_left(&now).ok_or(CallError::NotSent("too_late"))?;
         self.once(api, &call.work, within).await
     }

@@ -66,7 +66,7 @@ pub(super) struct Case {
     pub(super) earlier: u32,
     /// All tries before this one.
     pub(super) attempts: u32,
-    /// When this try began.
+    /// When the first try that may have arrived began: this one, if there is none before.
     pub(super) started: StoreTime,
     pub(super) now: StoreTime,
     pub(super) accepted: StoreTime,
@@ -141,15 +141,9 @@ impl Case {
     fn unclear(&self, reason: &'static str) -> Verdict {
         match self.class {
             Repeat::Once => self.lost(reason),
-            // One repeat only: its start overwrites the first one's time, and the window counts from the first.
-            Repeat::ForAWhile if self.earlier > 0 => self.lost(reason),
-            Repeat::ForAWhile => {
-                let after = self.backoff(true);
-                if self.now.plus(after) > self.started.plus(limits::DUPLICATE_SAFE) {
-                    return self.lost(reason);
-                }
-                self.again(false, reason.into(), None)
-            }
+            // Each repeat must reach WeCom inside the duplicate window of the first.
+            Repeat::ForAWhile if self.window_missed(self.now.plus(self.backoff(true))) => self.lost(reason),
+            Repeat::ForAWhile => self.again(false, reason.into(), None),
             Repeat::Repeatable => self.again(false, reason.into(), None),
         }
     }
@@ -211,7 +205,7 @@ impl Case {
             }
             after = after.min(left - LAST_MOMENT);
         }
-        if self.repeated_already() {
+        if self.earlier > 0 && self.window_missed(self.now.plus(after)) {
             return self.lost("refused_after_lost_answer");
         }
         Verdict::Retry { after, refused, reason }
@@ -225,7 +219,7 @@ impl Case {
             }
             return v;
         }
-        if self.repeated_already() {
+        if self.earlier > 0 && self.window_missed(until) {
             return self.lost("refused_after_lost_answer");
         }
         Verdict::Later {
@@ -235,9 +229,9 @@ impl Case {
         }
     }
 
-    /// The one repeat of `message/send` has been made: this was it.
-    fn repeated_already(&self) -> bool {
-        self.class == Repeat::ForAWhile && self.earlier > 0
+    /// A `message/send` at `then` would be outside the duplicate window of the first try that may have arrived.
+    fn window_missed(&self, then: StoreTime) -> bool {
+        self.class == Repeat::ForAWhile && then > self.started.plus(limits::DUPLICATE_SAFE)
     }
 
     fn close(&self, outcome: Outcome, reason: Cow<'static, str>, code: Option<i64>, refused: bool) -> Verdict {

@@ -54,9 +54,9 @@ fn history(a: &Attempt<'_>) -> Option<Ending> {
     match a.job.action.class() {
         Class::Once if a.started.is_some() => return uncertain(),
         Class::ForAWhile if a.tries > 0 => {
+            // The window counts from the first try that may have arrived.
             let in_window = |at: StoreTime| a.now <= at.plus(limits::DUPLICATE_SAFE);
-            // One repeat: the window counts from the first start, and only the last one is noted.
-            if a.tries > 1 || !a.started.is_some_and(|s| in_window(s.at)) {
+            if !a.started.is_some_and(|s| in_window(s.at)) {
                 return uncertain();
             }
         }
@@ -122,7 +122,7 @@ pub(super) fn case(a: &Attempt<'_>) -> Case {
         class: a.job.action.class(),
         earlier: a.tries,
         attempts: a.attempts,
-        started: a.now,
+        started: a.started.filter(|_| a.tries > 0).map_or(a.now, |s| s.at),
         now: a.now,
         accepted: a.job.accepted,
         deadline: a.job.deadline,

@@ -57,7 +57,9 @@ struct Held {
 
 /// All tokens of this gateway.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<(CorpId, AppName), Arc<tokio::sync::Mutex<Slot>>>>);
+pub(super) struct Tokens(Mutex<HashMap<(CorpId, AppName), Shelf>>);
+
+type Shelf = Arc<tokio::sync::Mutex<Slot>>;
 
 /// The shared value of a token.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -75,7 +77,7 @@ struct Pause {
 }
 
 impl Tokens {
-    fn slot(&self, corp: &Corp, app: &App) -> Arc<tokio::sync::Mutex<Slot>> {
+    fn slot(&self, corp: &Corp, app: &App) -> Shelf {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(map.entry((corp.corp_id.clone(), app.name.clone())).or_default())
     }
