@@ -11,11 +11,19 @@
 //! [`StoreError::Unavailable`] is everything that may pass by itself; [`StoreError::Refused`] is an argument
 //! that the store will never take (too large, wrong type of a key) and would fail again.
 
+pub mod calendar;
+mod open;
+pub mod rolling;
+pub mod size;
+pub mod sqlite;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::{JobId, Lane, Partition, StoreTime};
+
+pub use open::{FOR_EVER, Role, open, random_name};
 
 /// Result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -201,9 +209,9 @@ pub struct StoredJob {
 /// The mark that a call is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
-    /// Store time of the start.
+    /// Store time of the first start that may have arrived.
     pub at: StoreTime,
-    /// Nonce of the process that started it.
+    /// Nonce of the process that started it last.
     pub nonce: String,
 }
 
@@ -288,7 +296,8 @@ pub struct Quarantined {
     pub blob: Vec<u8>,
 }
 
-/// A call begins: `tries` and `attempts` rise by one, `started` is set to store time and the fence's nonce.
+/// A call begins: `tries` and `attempts` rise by one; `started` gets the fence's nonce, and store time if it had
+/// no time yet (an earlier try that may have arrived keeps its own: WeCom's duplicate window counts from it).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// Job.
@@ -304,8 +313,8 @@ pub struct Defer {
     pub id: JobId,
     /// Not before.
     pub due: StoreTime,
-    /// The last try surely did not arrive (an errcode, or no byte written): `started` is cleared and `tries`
-    /// falls by one. False: `started` and `tries` stay.
+    /// The last try surely did not arrive (an errcode, or no byte written): `tries` falls by one, and
+    /// `started` is cleared when no try is left that may have arrived. False: `started` and `tries` stay.
     pub refused: bool,
     /// New bytes of the job, if they changed.
     pub blob: Option<Vec<u8>>,
@@ -428,8 +437,8 @@ pub struct PartitionStats {
 
 /// The semantic operations. Every one is atomic. "Anyone" means any process; "owner" means fenced.
 ///
-/// Sizes: at most 256 entries or 256 KiB a call where a list is given (callers chunk); more is
-/// [`StoreError::Refused`].
+/// Sizes: at most 256 elements in any list of a call and 256 KiB a call, its largest single piece not counted
+/// (callers chunk); more is [`StoreError::Refused`]. See [`size`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Anyone: appends entries (each by itself atomic with its mark), in the order given per partition.
@@ -496,6 +505,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Anyone: figures of some partitions.
     async fn stats(&self, partitions: &[Partition]) -> StoreResult<Vec<PartitionStats>>;
+
+    /// Anyone: counters of a partition, by name.
+    async fn counters(&self, partition: Partition) -> StoreResult<Vec<(String, i64)>>;
 
     /// Anyone: takes from the limiter, each ask by itself, in order. A frozen scope refuses until its time.
     async fn permit(&self, corp: &str, asks: &[Ask]) -> StoreResult<Vec<Permit>>;

@@ -1,0 +1,5 @@
+//! What several integration tests share. Each test binary uses its own part of it.
+#![expect(dead_code, reason = "each test binary uses a part")]
+
+pub mod harness;
+pub mod suite;

@@ -1,0 +1,7 @@
+//! The promises of `store::Store`, one function each, for any store.
+
+pub mod journal;
+pub mod limits;
+pub mod outbox;
+pub mod owner;
+pub mod shared;
