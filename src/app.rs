@@ -19,7 +19,6 @@ use tokio::sync::watch;
 
 use crate::callback::{self, Callbacks};
 use crate::clock::{self, StoreClock};
-use crate::content::Bundle;
 use crate::delivery::{Bundles, Delivery};
 use crate::intake::{Accept, Intake};
 use crate::metrics::Metrics;
@@ -79,6 +78,16 @@ impl App {
         let settings = Arc::new(settings);
         let metrics = new_metrics()?;
         let shelf = BundleShelf::load(&settings, &metrics)?;
+        Self::start_with(settings, shelf, metrics, listener).await
+    }
+
+    /// The same with bundles that are compiled already.
+    pub async fn start_with(
+        settings: Arc<Settings>,
+        shelf: BundleShelf,
+        metrics: Arc<Metrics>,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, StartError> {
         let listener = match listener {
             Some(l) => l,
             None => {
@@ -97,7 +106,9 @@ impl App {
             Arc::clone(&store),
             parts.owner.status(),
         ));
-        let router = callback::router(Callbacks::new(&settings, accept, Arc::clone(&metrics)))
+        let callbacks = Callbacks::new(&settings, accept, Arc::clone(&metrics))
+            .map_err(|e| StartError::Store(e.to_string()))?;
+        let router = callback::router(callbacks)
             .merge(http::router(Arc::clone(&ready), Arc::clone(&metrics)));
         let (close, closed) = watch::channel(false);
         let server = tokio::spawn(http::serve(listener, router, closed));
@@ -222,10 +233,8 @@ fn intake(
 /// Uploads the live bundles' media ahead, in the background.
 fn warm(delivery: &Delivery, settings: &Arc<Settings>, shelf: &Arc<BundleShelf>) {
     for corp in &settings.corps {
-        let (delivery, id) = (delivery.clone(), corp.corp_id.clone());
-        let bundle: Option<Arc<Bundle>> = shelf.live(&id);
-        if let Some(bundle) = bundle {
-            tokio::spawn(async move { delivery.warm(&id, &bundle).await });
+        if let Some(bundle) = shelf.live(&corp.corp_id) {
+            delivery.warm(corp, &bundle);
         }
     }
 }

@@ -47,7 +47,12 @@ impl BundleShelf {
         if !faults.is_empty() {
             return Err(StartError::Content(faults));
         }
-        Ok(Self { settings: Arc::clone(settings), live, older: Mutex::default(), store: Mutex::default() })
+        Ok(Self::of(settings, live))
+    }
+
+    /// A shelf of bundles that are compiled already.
+    pub fn of(settings: &Arc<Settings>, live: HashMap<CorpId, Arc<Bundle>>) -> Self {
+        Self { settings: Arc::clone(settings), live, older: Mutex::default(), store: Mutex::default() }
     }
 
     /// The live bundle of a corp.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ledger::{ChunkResult, FailedRecipient, RefusedRecipient, is_held, store_result};
 use super::{CHUNK, list};
-use crate::delivery::{CallError, Compose, Delivery};
+use crate::delivery::{self, CallError, Delivery};
 use crate::model::entry::BroadcastOrder;
 use crate::model::{Action, Conversation, Doc, Ending, Job, Outcome, Partition, RecipientEnd, StoreTime};
 use crate::settings::{AppKind, BroadcastRule, Corp, MonthQuota};
@@ -87,12 +87,12 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
         }
         Err(e) => return store_trouble(&e, now),
     };
-    let end = |all: &[ExternalUserId], outcome, reason: &'static str| {
+    let end = |all: &[ExternalUserId], outcome, reason: String| {
         let all: Vec<String> = all.iter().map(ToString::to_string).collect();
         finish_all(&**store, partition, job, &order, *chunk, all, outcome, reason)
     };
     if corp.safety.observe {
-        return end(&all, Outcome::Cancelled, "observe").await;
+        return end(&all, Outcome::Cancelled, "observe".into()).await;
     }
     match is_held(&**store, id).await {
         Ok(false) => {}
@@ -104,12 +104,15 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     }
     let api = match delivery.api(&job.corp, &job.app, AppKind::Contacts) {
         Ok(api) => api,
-        Err(reason) => return end(&all, Outcome::Rejected, reason).await,
+        Err(reason) => return end(&all, Outcome::Rejected, reason.into()).await,
     };
-    let composed = match delivery.compose_broadcast(job, say).await {
-        Compose::Ready(composed) => composed,
-        Compose::Later { until, reason } => return Prepared::Later { until, reason },
-        Compose::Rejected(reason) => return end(&all, Outcome::Rejected, reason).await,
+    let message = match delivery.compose(&job.corp, &job.app, say).await {
+        Ok(message) => message,
+        Err(delivery::Prepared::Later { until, reason }) => return Prepared::Later { until, reason },
+        Err(delivery::Prepared::End(ending)) => {
+            return end(&all, ending.outcome, ending.reason.into_owned()).await;
+        }
+        Err(delivery::Prepared::Ready(_)) => return end(&all, Outcome::Rejected, "empty_message".into()).await,
     };
     let mut result = ChunkResult::default();
     let wanted = only(&corp, all, &mut result);
@@ -125,14 +128,13 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
             Err(e) => store_trouble(&e, now),
         };
     };
-    let Some(call) = AddMsgTemplate::new(to, sender.clone(), composed.text, composed.attachments) else {
-        return end(&granted, Outcome::Rejected, "empty_message").await;
+    let Some(call) = AddMsgTemplate::new(to, sender.clone(), message.text, message.attachments) else {
+        return end(&granted, Outcome::Rejected, "empty_message".into()).await;
     };
     if let Err(until) = api.permit::<AddMsgTemplate>().await {
         return Prepared::Later { until, reason: "limit" };
     }
-    let notes = composed.notes;
-    Prepared::Ready(Box::new(Chunk { order, chunk: *chunk, call, granted, result, reservations, notes }))
+    Prepared::Ready(Box::new(Chunk { order, chunk: *chunk, call, granted, result, reservations, notes: Vec::new() }))
 }
 
 /// `only = [ids]`: nobody else is addressed.
@@ -300,9 +302,9 @@ async fn finish_all(
     chunk: u32,
     all: Vec<String>,
     outcome: Outcome,
-    reason: &'static str,
+    reason: String,
 ) -> Prepared {
-    let failed = all.into_iter().map(|external_userid| FailedRecipient { external_userid, reason: reason.into() });
+    let failed = all.into_iter().map(|external_userid| FailedRecipient { external_userid, reason: reason.clone() });
     let result = ChunkResult { failed: failed.collect(), ..ChunkResult::default() };
     match store_result(store, partition, &job.corp, order, chunk, &result).await {
         Ok(()) => Prepared::End(Ending { recipients: recipients(&result), ..Ending::new(outcome, reason) }),

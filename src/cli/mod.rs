@@ -7,6 +7,7 @@
 pub mod broadcast;
 pub mod check;
 pub mod decode;
+pub mod demo;
 pub mod lang;
 pub mod out;
 pub mod sandbox;
@@ -37,6 +38,8 @@ pub struct Cli {
 pub enum Command {
     /// 运行网关 · Run the gateway
     Serve,
+    /// 演示：无需账号，内置存储和模拟的企业微信 · Demo: no account, embedded store, simulated WeCom
+    Demo(demo::DemoArgs),
     /// 检查配置、模板、规则和渠道 · Check settings, templates, rules and channels
     Check(check::CheckArgs),
     /// 群发 · Broadcasts
@@ -104,8 +107,26 @@ pub fn run(cli: &Cli) -> Exit {
     };
     match &cli.command {
         Command::Serve => block_on(serve::run(&context)),
+        Command::Decode(args) => show_decoded(args, &context),
+        Command::Sandbox(args) => block_on(sandbox::run(args)),
+        Command::Demo(args) => block_on(demo::run(args, &context)),
         Command::Check(args) => check::run(args, &context),
         Command::Broadcast(command) => block_on(broadcast::run(command, &context)),
+    }
+}
+
+/// `decode`: one JSON object whatever it found; what cannot even be looked for is wrong usage.
+fn show_decoded(args: &decode::DecodeArgs, context: &Context) -> Exit {
+    match decode::run(args, || context.settings()) {
+        Ok(decoded) => {
+            out::json(&decoded.report);
+            if decoded.readable { Exit::Done } else { Exit::Failed }
+        }
+        Err(decode::DecodeFault::Settings(exit)) => exit,
+        Err(fault) => {
+            out::error(&format!("decode: {fault}"));
+            Exit::Usage
+        }
     }
 }
 

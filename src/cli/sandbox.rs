@@ -1,17 +1,11 @@
 //! `wecom-gateway sandbox`: the simulated WeCom alone, so that any client can be tried against it.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command talks to its terminal"
-)]
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 
+use super::{Exit, out};
 use crate::sandbox::{Sandbox, Setup, control_paths};
 
 /// What the simulated WeCom starts with. Without any of it: the ready-made corp 某某咖啡.
@@ -47,34 +41,31 @@ pub struct SandboxArgs {
 }
 
 /// Runs until it is interrupted. Exit codes: 0 stopped, 1 cannot listen, 2 the setup is unusable.
-pub async fn run(args: SandboxArgs) -> ExitCode {
-    let setup = match setup(&args) {
+pub async fn run(args: &SandboxArgs) -> Exit {
+    let setup = match setup(args) {
         Ok(setup) => setup,
-        Err(why) => return failed(2, &why),
+        Err(why) => return failed(Exit::Usage, &why),
     };
     let listener = match TcpListener::bind(args.listen).await {
         Ok(listener) => listener,
-        Err(why) => return failed(1, &format!("cannot listen on {}: {why}", args.listen)),
+        Err(why) => return failed(Exit::Failed, &format!("cannot listen on {}: {why}", args.listen)),
     };
     let greeting = greeting(&setup);
     let handle = match Sandbox::start(setup, listener) {
         Ok(handle) => handle,
-        Err(why) => return failed(2, &why.to_string()),
+        Err(why) => return failed(Exit::Usage, &why.to_string()),
     };
-    println!(
-        "sandbox: {}  (api_base of the gateway)\n{greeting}\n",
-        handle.base_url()
-    );
+    out::line(&format!("sandbox: {}  (api_base of the gateway)\n{greeting}\n", handle.base_url()));
     for line in control_paths() {
-        println!("  {line}");
+        out::line(&format!("  {line}"));
     }
-    stopped().await;
-    ExitCode::SUCCESS
+    super::serve::stop_signal().await;
+    Exit::Done
 }
 
-fn failed(code: u8, why: &str) -> ExitCode {
-    eprintln!("sandbox: {why}");
-    ExitCode::from(code)
+fn failed(exit: Exit, why: &str) -> Exit {
+    out::error(&format!("sandbox: {why}"));
+    exit
 }
 
 fn setup(args: &SandboxArgs) -> Result<Setup, String> {
@@ -124,19 +115,4 @@ fn greeting(setup: &Setup) -> String {
     ));
     lines.push(format!("kf {}", setup.kf.keys().cloned().collect::<Vec<_>>().join(" ")));
     lines.join("\n")
-}
-
-/// Ctrl-C or SIGTERM.
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    if let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = interrupt => {}
-            _ = term.recv() => {}
-        }
-        return;
-    }
-    // Without a signal handler only the terminal can stop it.
-    let _ = interrupt.await;
 }

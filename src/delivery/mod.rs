@@ -33,7 +33,7 @@ mod token;
 mod tests;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,7 +70,7 @@ pub(in crate::delivery) struct Inner {
     bundles: Arc<dyn Bundles>,
     metrics: Arc<Metrics>,
     clock: StoreClock,
-    generation: String,
+    generation: Mutex<String>,
     http: http::Http,
     tokens: token::Tokens,
     pauses: limiter::Pauses,
@@ -195,13 +195,28 @@ impl Delivery {
                 bundles,
                 metrics,
                 clock,
-                generation: generation.to_owned(),
+                generation: Mutex::new(generation.to_owned()),
                 http: http::Http::new(),
                 tokens: token::Tokens::default(),
                 pauses: limiter::Pauses::default(),
                 cache: cache::Cache::default(),
             }),
         }
+    }
+
+    /// The settings that it calls by.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Store time as this process knows it.
+    pub fn now(&self) -> StoreTime {
+        self.inner.clock.now()
+    }
+
+    /// The store's generation as the last beat told it: with another store, other message ids.
+    pub fn set_generation(&self, generation: &str) {
+        generation.clone_into(&mut self.inner.generation.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Takes the permits of a prepared call, or says when to come again. Several gateways share them. A permit
@@ -216,7 +231,7 @@ impl Delivery {
 
     /// The job that a message id of ours names (`msg_send_fail` tells of it later).
     pub fn job_of_msgid(&self, msgid: &str) -> Option<(Partition, JobId)> {
-        msgid::decode(&self.inner.generation, msgid)
+        msgid::decode(&self.inner.generation(), msgid)
     }
 
     /// The app names of a corp whose calls wait because WeCom refuses their secret, as far as this gateway knows.
@@ -226,6 +241,12 @@ impl Delivery {
         };
         let paused = |a: &&crate::settings::App| self.inner.token_paused(corp, &a.name).is_some();
         corp.apps.iter().filter(paused).map(|a| a.name.clone()).collect()
+    }
+}
+
+impl Inner {
+    fn generation(&self) -> String {
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -154,7 +154,7 @@ impl Inner {
                     account: account.clone(),
                     contact: contact.clone(),
                     code: code.clone(),
-                    msgid: msgid::encode(&self.generation, a.partition, a.id),
+                    msgid: msgid::encode(&self.generation(), a.partition, a.id),
                     rendered: s.rendered,
                 };
                 (SendKfOnEvent::PATH, work)
@@ -167,7 +167,7 @@ impl Inner {
                 let work = Work::Kf {
                     account: account.clone(),
                     contact: contact.clone(),
-                    msgid: msgid::encode(&self.generation, a.partition, a.id),
+                    msgid: msgid::encode(&self.generation(), a.partition, a.id),
                     said: spoken.0,
                 };
                 (SendKfMessage::PATH, work)

@@ -22,6 +22,7 @@ mod slots;
 mod supervisor;
 mod worker;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clock::StoreClock;
@@ -84,7 +85,7 @@ pub enum Finish {
         /// This try surely did not arrive.
         refused: bool,
         /// For the log.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
     /// It did part of its work and goes on at once (the next page of a pull).
     Again,

@@ -253,7 +253,7 @@ impl Worker {
 
     fn take_done(&mut self, id: JobId, done: Done) {
         let Some(live) = self.jobs.get(&id) else { return };
-        let (key, job) = (live.job.conversation.key(), live.job.clone());
+        let key = live.job.conversation.key();
         let now = self.shared.context.clock.now();
         self.patch(&key, |doc| {
             done.facts.apply(doc, now);

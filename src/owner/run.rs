@@ -6,7 +6,7 @@ use super::worker::Shared;
 use super::{Done, Finish};
 use crate::broadcast;
 use crate::clock;
-use crate::delivery::{Attempt, Called, FactPatch, Prepared, Ready};
+use crate::delivery::{Attempt, FactPatch, Prepared, Ready, Then};
 use crate::kf;
 use crate::model::{Action, Doc, Ending, Job, Outcome, Partition};
 use crate::store::StoredJob;
@@ -67,7 +67,7 @@ pub(super) async fn prepare(
                 broadcast::Prepared::Ready(chunk) => Work::Broadcast(chunk),
                 broadcast::Prepared::End(ending) => return prep(FactPatch::default(), finish(Finish::End(ending))),
                 broadcast::Prepared::Later { until, reason } => {
-                    let wait = Finish::Wait { until, refused: false, reason };
+                    let wait = Finish::Wait { until, refused: false, reason: reason.into() };
                     return prep(FactPatch::default(), finish(wait));
                 }
             }
@@ -87,12 +87,12 @@ pub(super) async fn prepare(
             match outcome.prepared {
                 Prepared::End(ending) => return prep(outcome.facts, finish(Finish::End(ending))),
                 Prepared::Later { until, reason } => {
-                    return prep(outcome.facts, finish(Finish::Wait { until, refused: false, reason }));
+                    return prep(outcome.facts, finish(Finish::Wait { until, refused: false, reason: reason.into() }));
                 }
                 Prepared::Ready(ready) => match context.delivery.permit(&ready).await {
                     Ok(()) => return prep(outcome.facts, PrepResult::Ready(Box::new((Work::Call(ready), slot)))),
                     Err(until) => {
-                        let wait = Finish::Wait { until, refused: false, reason: "limit" };
+                        let wait = Finish::Wait { until, refused: false, reason: "limit".into() };
                         return prep(outcome.facts, finish(wait));
                     }
                 },
@@ -113,18 +113,18 @@ pub(super) async fn call(
     let context = &shared.context;
     if !shared.leases.fresh(partition) {
         let until = context.clock.now().plus(std::time::Duration::from_secs(1));
-        return Done::only(Finish::Wait { until, refused: true, reason: "lease_stale" });
+        return Done::only(Finish::Wait { until, refused: true, reason: "lease_stale".into() });
     }
     let began = clock::monotonic();
     let done = match work {
         Work::Call(ready) => {
             let result = context.delivery.call(*ready).await;
-            let finish = match result.called {
-                Called::End(ending) => Finish::End(ending),
-                Called::Retry { after, refused, reason } => {
+            let finish = match result.then {
+                Then::End(ending) => Finish::End(ending),
+                Then::Retry { after, refused, reason } => {
                     Finish::Wait { until: context.clock.now().plus(after), refused, reason }
                 }
-                Called::Later { until, refused, reason } => Finish::Wait { until, refused, reason },
+                Then::Later { until, refused, reason } => Finish::Wait { until, refused, reason },
             };
             Done { finish, facts: result.facts, account: None }
         }
@@ -134,7 +134,7 @@ pub(super) async fn call(
             let finish = match ending {
                 broadcast::Called::End(ending) => Finish::End(ending),
                 broadcast::Called::Retry { after, reason } => {
-                    Finish::Wait { until: context.clock.now().plus(after), refused: true, reason }
+                    Finish::Wait { until: context.clock.now().plus(after), refused: true, reason: reason.into() }
                 }
             };
             Done::only(finish)
@@ -153,7 +153,7 @@ fn kf_done(pulled: kf::Pulled, shared: &Shared) -> Done {
             Done { finish, facts: FactPatch::default(), account: Some(account) }
         }
         kf::Pulled::Retry { after, reason } => {
-            Done::only(Finish::Wait { until: now.plus(after), refused: true, reason })
+            Done::only(Finish::Wait { until: now.plus(after), refused: true, reason: reason.into() })
         }
         kf::Pulled::End(ending) => Done::only(Finish::End(ending)),
     }

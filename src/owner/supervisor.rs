@@ -185,6 +185,7 @@ impl Supervisor {
             context.metrics.clock_steps.inc();
             tracing::warn!(step_ms, "the store's clock stepped");
         }
+        context.delivery.set_generation(&live.generation);
         let fences: Vec<Fence> = self.lock().values().map(|h| h.fence.clone()).collect();
         if !fences.is_empty() {
             match context.store.beat(&fences).await {

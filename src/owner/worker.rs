@@ -219,7 +219,7 @@ impl Worker {
         match finish {
             Finish::End(ending) => self.end(id, ending),
             Finish::Wait { until, refused, reason } => {
-                tracing::debug!(partition = %self.fence.partition, job = %id, reason, "job waits");
+                tracing::debug!(partition = %self.fence.partition, job = %id, %reason, "job waits");
                 self.defer(id, until, refused);
             }
             Finish::Again => self.again(id),

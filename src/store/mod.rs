@@ -15,6 +15,7 @@ pub mod calendar;
 mod open;
 pub mod rolling;
 pub mod size;
+pub mod spool;
 pub mod sqlite;
 
 use std::time::Duration;
@@ -72,6 +73,14 @@ pub struct Mark {
     pub kind: MarkKind,
     /// SHA-256 of the dedupe key, prefix included. An implementation may keep 63 bits of it.
     pub key: [u8; 32],
+}
+
+impl Mark {
+    /// tmp
+    pub fn new(kind: MarkKind, key: &str) -> Self {
+        use sha2::Digest as _;
+        Self { kind, key: sha2::Sha256::digest(key.as_bytes()).into() }
+    }
 }
 
 /// One entry to append to a partition's journal.

@@ -21,6 +21,7 @@ use crate::clock;
 use crate::content::Place;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
+use crate::model::diagnostic::Severity;
 use crate::model::doc::BroadcastState;
 use crate::model::job::Part;
 use crate::model::text::{Lang, Text};
@@ -29,7 +30,8 @@ use crate::settings::{AppKind, Corp, Settings};
 use crate::store::{Role, Store, StoreResult};
 use crate::wecom::id::UserId;
 
-use report::{Report, Stop};
+pub(super) use report::Report;
+use report::Stop;
 
 /// A gateway that lives shows itself within this (DESIGN, `broadcast send`).
 const LIVE_WITHIN: Duration = Duration::from_secs(5);
@@ -141,8 +143,9 @@ fn prepare(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Orde
     let metrics = app::new_metrics()?;
     let shelf = BundleShelf::load(settings, &metrics)?;
     let bundle = shelf.live(&corp.corp_id).ok_or_else(no_app)?;
-    if let Err(finding) = bundle.check_use(&args.template, Place::Broadcast) {
-        return Err(Stop::Usage(finding));
+    let findings = bundle.check_use(&args.template, Place::Broadcast, "broadcast send");
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return Err(Stop::Start(app::StartError::Content(findings)));
     }
     let none = std::collections::BTreeMap::new();
     let trial = bundle.render(&args.template, Part::Whole, Place::Broadcast, &none, clock::wall());

@@ -16,7 +16,7 @@ use crate::wecom::id::CorpId;
 
 /// Why the command ends early.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::cli) enum Stop {
     /// Wrong usage or configuration.
     Usage(Text),
     /// Something failed.
@@ -36,7 +36,7 @@ impl From<StoreError> for Stop {
 
 /// All outcomes of a broadcast.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(in crate::cli) struct Report {
     id: String,
     result: ChunkResult,
 }
