@@ -113,6 +113,7 @@ pub fn started(doc: &mut Doc, job: &Job, tries: u32, now: StoreTime) {
             let session = doc.kf_mut(account);
             if session.counted.as_ref() != Some(&name) {
                 session.sent = session.sent.saturating_add(1);
+                session.sent_at.push(now);
                 session.counted = Some(name);
             }
         }

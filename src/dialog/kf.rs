@@ -113,8 +113,14 @@ fn happened(plan: &mut Plan<'_>, turn: &Turn<'_>, event: KfEvent) {
 fn customer(plan: &mut Plan<'_>, turn: &Turn<'_>, text: Option<&str>, menu: Option<&str>) {
     let session = plan.doc.kf_mut(turn.account);
     session.last_message = session.last_message.max(Some(turn.at));
-    session.sent = 0;
-    session.counted = None;
+    // WeCom counts from the customer's last message, not from when we read it. `send_time` counts whole seconds;
+    // within one the customer is believed.
+    let end_of_second = StoreTime(turn.at.0.saturating_add(999));
+    session.sent_at.retain(|sent| *sent > end_of_second);
+    session.sent = u8::try_from(session.sent_at.len()).unwrap_or(u8::MAX);
+    if session.sent == 0 {
+        session.counted = None;
+    }
     if session.state == Some(4) {
         session.state = Some(0);
         session.pooled = false;

@@ -6,7 +6,7 @@
 //! crash. An unknown fact matches nothing; deciding never waits.
 //!
 //! The same room answers the owner's three questions about a job that was decided: [`may_start`], [`started`]
-//! and [`settle`].
+//! and [`settle()`].
 //!
 //! The hard decision: **what a cool-down silences.** It silences its rule, and the next best rule may speak; but
 //! while a keyword rule cools down no *fallback* speaks for it and no person is called: it has understood the

@@ -8,7 +8,8 @@ use crate::model::{Action, Doc, Ending, EntryBody, Job, JobId, Outcome, StoreTim
 use crate::settings::{Corp, Unmatched};
 
 /// Writes an outcome into the document, in the commit that records it; the entries go to the end of the same
-/// journal. Called once per outcome: a second call with the same one would count a chunk twice.
+/// journal. Called again with the same outcome it returns its entries again, and the pool is still asked once.
+/// What a broadcast's chunk or a pull leaves behind is written by those who run them.
 pub fn settle(doc: &mut Doc, job: &Job, id: JobId, ending: &Ending, now: StoreTime, corp: &Corp) -> Vec<EntryBody> {
     remember(doc, job, ending, now);
     match &job.action {
@@ -55,17 +56,13 @@ pub fn settle(doc: &mut Doc, job: &Job, id: JobId, ending: &Ending, now: StoreTi
             tags.retain(|t| !remove.contains(t));
             tags.extend(add.iter().cloned());
         }
-        Action::BroadcastChunk { .. } => {
-            if let Some(broadcast) = &mut doc.broadcast {
-                broadcast.ended = broadcast.ended.saturating_add(1);
-            }
-        }
         Action::KfPool { .. }
         | Action::MarkTags { .. }
         | Action::KfEventMessage { .. }
         | Action::AppMessage { .. }
         | Action::KfPull { .. }
-        | Action::ReadContact { .. } => {}
+        | Action::ReadContact { .. }
+        | Action::BroadcastChunk { .. } => {}
     }
     Vec::new()
 }

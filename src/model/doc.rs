@@ -119,6 +119,10 @@ pub struct KfSession {
     /// Messages of ours since then; 5 are allowed within 48 h.
     #[serde(default)]
     pub sent: u8,
+    /// When those were first sent: a message that the customer had written before some of them, and that we read
+    /// after them, clears only the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_at: Vec<StoreTime>,
     /// The message that was counted last, so that a try after a refusal is not counted a second time; cleared
     /// when that message ends and by the customer's next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -68,13 +68,3 @@ fn an_order_without_recipients_is_never_planned() {
         assert_eq!(refused.reason, "broadcast_without_recipients");
     }
 }
-
-#[test]
-fn every_chunk_that_ends_is_counted() {
-    let mut house = House::new("", "");
-    let decision = give(&mut house, order(&[(3, None), (4, None)])).unwrap();
-    for made in house.make(&decision) {
-        house.ends_as(&made, Outcome::Uncertain, "lost_answer");
-    }
-    assert_eq!(house.doc.broadcast.as_ref().unwrap().ended, 2);
-}

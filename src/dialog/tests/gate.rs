@@ -72,6 +72,26 @@ fn five_messages_may_follow_a_customers_message_and_the_next_one_clears_the_coun
 }
 
 #[test]
+fn a_message_written_before_our_answers_and_read_after_them_does_not_clear_their_count() {
+    let mut house = House::new("", RULES);
+    let decision = house.kf_text("价格");
+    let made = house.make(&decision);
+    let written = house.now.0 / 1000 + 1;
+    house.starts(&made[0]);
+    house.ends(&made[0], &said(1));
+    house.later(secs(3));
+    for n in 0..4 {
+        house.starts(&made[n % 2]);
+        house.ends(&made[n % 2], &said(10 + n as u64));
+    }
+    assert!(house.asks(&made[1], 1).is_some());
+    house.kf_text_sent("hi", written);
+    assert_eq!(house.doc.kf_mut(&account()).sent, 4);
+    house.kf_text("hi");
+    assert_eq!(house.doc.kf_mut(&account()).sent, 0);
+}
+
+#[test]
 fn a_message_is_counted_once_however_often_it_is_tried() {
     let mut house = House::new("", RULES);
     let decision = house.kf_text("价格");

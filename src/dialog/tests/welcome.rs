@@ -252,3 +252,41 @@ fn a_contact_without_a_channel_is_told_why_there_is_no_welcome() {
     let decision = house.change("add_external_contact", "zhangsan", &[CODE]);
     assert_eq!(undone(&decision), ["welcome:no_channel"]);
 }
+
+#[test]
+fn the_star_is_the_last_resort_also_for_who_came_without_a_state() {
+    let channels = "[[channel]]\nstate = \"*\"\nname = \"All\"\nwelcome = [{ template = \"two\", weight = 1 }]\n";
+    for more in [vec![CODE], vec![CODE, ("State", "unheard-of")]] {
+        let mut house = House::new(channels, "");
+        let decision = house.change("add_external_contact", "zhangsan", &more);
+        assert_eq!(words(&decision)[0], "welcome:two", "{more:?}");
+    }
+}
+
+#[test]
+fn one_contact_always_gets_the_same_of_two_weighted_welcomes() {
+    let channels = "[[channel]]\nstate = \"*\"\nname = \"All\"\nwelcome = [{ template = \"two\", weight = 50 }, \
+                    { template = \"help\", weight = 50 }]\n";
+    let said: std::collections::BTreeSet<_> = (0..20)
+        .map(|_| words(&House::new(channels, "").change("add_external_contact", "zhangsan", &[CODE])).remove(0))
+        .collect();
+    assert_eq!(said.len(), 1);
+}
+
+#[test]
+fn a_welcome_is_with_the_live_bundle_and_the_events_own_code() {
+    let mut house = House::new(CHANNELS, "");
+    let decision = house.change("add_external_contact", "zhangsan", &[CODE]);
+    let Action::Welcome {
+        code, say, member: who, ..
+    } = &decision.jobs[0].action
+    else {
+        panic!("{:?}", decision.jobs)
+    };
+    assert_eq!((code.0.as_str(), who.as_str()), ("CODE1", "zhangsan"));
+    assert_eq!(say.bundle, house.bundle.hash);
+    assert!(
+        !format!("{decision:?}").contains("CODE1"),
+        "codes do not print themselves"
+    );
+}
