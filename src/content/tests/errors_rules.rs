@@ -1,1 +1,431 @@
-//! Tests.
+//! Every fault of a rule is refused with its place; above all every action that cannot reach anybody.
+
+use super::{compile, compile_for, corp, good, one_error, said};
+use crate::settings::AppKind;
+
+const A: (&str, &str) = ("templates/a.toml", "text = \"a\"");
+const B: (&str, &str) = ("templates/b.toml", "text = \"b\"");
+const MENU: (&str, &str) = (
+    "templates/menu.toml",
+    "[menu]\nitems = [{ id = \"a\", text = \"b\" }]\n",
+);
+
+#[track_caller]
+fn rules(text: &str, code: &str, line: usize, column: usize) -> String {
+    one_error(
+        &[A, B, MENU, ("rules/r.toml", text)],
+        code,
+        "config/rules/r.toml",
+        line,
+        column,
+    )
+}
+
+/// A rule with these lines, from line 2 on.
+#[track_caller]
+fn rule(lines: &str, code: &str, line: usize, column: usize) -> String {
+    rules(&format!("[[rule]]\n{lines}\n"), code, line, column)
+}
+
+fn fine(lines: &str) {
+    good(&[A, B, MENU, ("rules/r.toml", &format!("[[rule]]\n{lines}\n"))]);
+}
+
+#[test]
+fn a_rule_needs_a_known_trigger() {
+    rule("reply = \"a\"", "missing_key", 1, 1);
+    let line = rule("on = \"contact_add\"\nreply = \"a\"", "unknown_trigger", 2, 6);
+    assert!(line.contains("Did you mean \"contact_added\"?"), "{line}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    let line = rule(
+        "on = \"contact_added\"\nreplies = \"a\"\nreply = \"a\"",
+        "unknown_key",
+        3,
+        1,
+    );
+    assert!(line.contains("Did you mean \"reply\"?"), "{line}");
+    rule(
+        "on = \"message\"\nkeywords = { any = [\"ab\"], nono = [\"x\"] }\nreply = \"a\"",
+        "unknown_key",
+        3,
+        28,
+    );
+}
+
+#[test]
+fn nobody_can_be_addressed_by_a_rule() {
+    // "@all" and lists of recipients have no key to stand under.
+    rule(
+        "on = \"app_entered\"\nreply = \"a\"\ntouser = \"@all\"",
+        "unknown_key",
+        4,
+        1,
+    );
+}
+
+#[test]
+fn names_of_rules_are_unique_in_all_files() {
+    let rule = "[[rule]]\nname = \"x\"\non = \"contact_added\"\nreply = \"a\"\n";
+    let files = [A, ("rules/a.toml", rule), ("rules/b.toml", rule)];
+    let found = compile(&files).unwrap_err();
+    let d = found.iter().find(|d| d.code == "duplicate_rule_name").unwrap();
+    assert_eq!((d.file.as_str(), d.line), ("config/rules/b.toml", 1));
+    assert!(d.what.en.contains("config/rules/a.toml:1"), "{}", said(&found));
+}
+
+#[test]
+fn a_rule_does_something_or_says_that_it_is_silent() {
+    rule("on = \"contact_added\"", "no_action", 1, 1);
+    fine("on = \"message\"\nkeywords = { exact = [\"退订\"] }\nreply = []");
+}
+
+#[test]
+fn a_message_rule_without_keywords_says_that_it_is_a_fallback() {
+    rule("on = \"message\"\nreply = \"a\"", "needs_fallback", 1, 1);
+    rule(
+        "on = \"message\"\nkeywords = { none = [\"a\"] }\nreply = \"a\"",
+        "needs_fallback",
+        1,
+        1,
+    );
+    fine("on = \"message\"\nfallback = true\nreply = \"a\"");
+    fine("on = \"message\"\nfallback = true\nkeywords = { none = [\"ab\"] }\nreply = \"a\"");
+    let both = "on = \"message\"\nfallback = true\nkeywords = { any = [\"ab\"] }\nreply = \"a\"";
+    rule(both, "fallback_with_keywords", 3, 12);
+    rule(
+        "on = \"contact_added\"\nfallback = true\nreply = \"a\"",
+        "fallback_not_here",
+        3,
+        12,
+    );
+}
+
+#[test]
+fn keywords_belong_to_what_has_a_text() {
+    rule(
+        "on = \"contact_added\"\nkeywords = { any = [\"ab\"] }\nreply = \"a\"",
+        "keywords_not_here",
+        3,
+        12,
+    );
+    fine("on = \"menu_click\"\nkeywords = { exact = [\"price\"] }\nreply = \"a\"");
+}
+
+#[test]
+fn keywords_are_never_empty() {
+    rule(
+        "on = \"message\"\nkeywords = { any = [\"　\"] }\nreply = \"a\"",
+        "empty_keyword",
+        3,
+        21,
+    );
+    rule(
+        "on = \"message\"\nkeywords = { any = [] }\nreply = \"a\"",
+        "empty_list",
+        3,
+        12,
+    );
+}
+
+#[test]
+fn a_pattern_must_be_one_and_stay_small() {
+    rule(
+        "on = \"message\"\nkeywords = { regex = ['(a'] }\nreply = \"a\"",
+        "bad_regex",
+        3,
+        23,
+    );
+    rule(
+        "on = \"message\"\nkeywords = { regex = ['\\w{1000}{100}'] }\nreply = \"a\"",
+        "bad_regex",
+        3,
+        23,
+    );
+}
+
+#[test]
+fn a_reply_that_cannot_reach_anybody_is_refused() {
+    for on in [
+        "contact_half_added",
+        "contact_lost",
+        "contact_removed",
+        "contact_transferred",
+        "contact_edited",
+        "transfer_failed",
+        "archive_agreed",
+        "member_unsubscribed",
+    ] {
+        rule(&format!("on = \"{on}\"\nreply = \"a\""), "reply_cannot_reach", 3, 9);
+        rule(
+            &format!("on = \"{on}\"\nvariants = [{{ template = \"a\" }}]"),
+            "reply_cannot_reach",
+            3,
+            12,
+        );
+    }
+    for on in [
+        "contact_added",
+        "enter_session",
+        "session_changed",
+        "menu_click",
+        "app_entered",
+        "member_subscribed",
+    ] {
+        fine(&format!("on = \"{on}\"\nreply = \"a\""));
+    }
+}
+
+#[test]
+fn tags_that_cannot_be_set_are_refused() {
+    for on in [
+        "contact_removed",
+        "contact_transferred",
+        "app_entered",
+        "member_subscribed",
+        "member_unsubscribed",
+    ] {
+        rule(
+            &format!("on = \"{on}\"\ntags = {{ add = [\"A/B\"] }}"),
+            "tags_cannot_reach",
+            3,
+            8,
+        );
+    }
+    for on in [
+        "contact_added",
+        "contact_half_added",
+        "contact_lost",
+        "contact_edited",
+        "transfer_failed",
+    ] {
+        fine(&format!("on = \"{on}\"\ntags = {{ add = [\"A/B\"] }}"));
+    }
+    for on in ["archive_agreed", "enter_session", "session_changed", "menu_click"] {
+        fine(&format!("on = \"{on}\"\ntags = {{ add = [\"A/B\"] }}"));
+    }
+}
+
+#[test]
+fn customer_tags_on_a_members_message_are_refused() {
+    let lines = "on = \"message\"\nsource = [\"agent\"]\nkeywords = { any = [\"ab\"] }\ntags = { add = [\"A/B\"] }";
+    let line = rule(lines, "tags_cannot_reach", 5, 8);
+    assert!(line.contains("source = [\"kf\"]"), "{line}");
+    // Where nobody says who speaks, it is whom the action can reach.
+    let bundle = good(&[(
+        "rules/r.toml",
+        "[[rule]]\non = \"message\"\nkeywords = { any = [\"ab\"] }\ntags = { add = [\"A/B\"] }\n",
+    )]);
+    assert_eq!(bundle.rules[0].sources, [super::super::Source::Kf]);
+}
+
+#[test]
+fn a_tag_is_not_added_and_removed_at_once() {
+    rule(
+        "on = \"contact_added\"\ntags = { add = [\"A/B\"], remove = [\"A/B\"] }",
+        "tag_added_and_removed",
+        3,
+        8,
+    );
+}
+
+#[test]
+fn a_welcome_and_an_event_code_are_one_template() {
+    let line = rule(
+        "on = \"contact_added\"\nreply = [\"a\", \"b\"]",
+        "two_templates_in_a_welcome",
+        3,
+        9,
+    );
+    assert!(line.contains("variants"), "{line}");
+    rule(
+        "on = \"enter_session\"\nreply = [\"a\", \"b\"]",
+        "two_templates_for_a_code",
+        3,
+        9,
+    );
+    fine("on = \"contact_added\"\nvariants = [{ template = \"a\", weight = 1 }, { template = \"b\", weight = 1 }]");
+    let bot = "on = \"message\"\nsource = \"bot\"\nkeywords = { any = [\"ab\"] }\nreply = [\"a\", \"b\"]";
+    rule(bot, "two_templates_for_a_bot", 5, 9);
+}
+
+#[test]
+fn a_kf_reply_is_at_most_five_messages_in_all() {
+    let images = "text = \"a\"\n".to_owned() + &"[[attachments]]\ntype = \"image\"\nfile = \"a.png\"\n".repeat(3);
+    let kf = |reply: &str| {
+        format!("[[rule]]\non = \"message\"\nsource = [\"kf\"]\nkeywords = {{ any = [\"ab\"] }}\nreply = [{reply}]\n")
+    };
+    let six = kf("\"four\", \"a\", \"a\"");
+    let files = [
+        A,
+        ("templates/four.toml", images.as_str()),
+        ("rules/r.toml", six.as_str()),
+    ];
+    let line = one_error(&files, "too_many_messages", "config/rules/r.toml", 5, 9);
+    assert!(line.contains("6 messages"), "{line}");
+    let five = kf("\"four\", \"a\"");
+    good(&[A, files[1], ("rules/r.toml", five.as_str())]);
+}
+
+#[test]
+fn apps_and_kf_accounts_are_those_of_the_settings() {
+    let line = rule(
+        "on = \"contact_added\"\napps = [\"mian\"]\nreply = \"a\"",
+        "unknown_app",
+        3,
+        8,
+    );
+    assert!(line.contains("Did you mean \"main\"?"), "{line}");
+    rule(
+        "on = \"enter_session\"\nkf = [\"sale\"]\nreply = \"a\"",
+        "unknown_kf",
+        3,
+        6,
+    );
+}
+
+#[test]
+fn who_speaks_must_be_possible() {
+    rule(
+        "on = \"contact_added\"\nsource = [\"kf\"]\nreply = \"a\"",
+        "source_not_here",
+        3,
+        10,
+    );
+    rule(
+        "on = \"enter_session\"\nsource = [\"agent\"]\nreply = \"a\"",
+        "source_not_here",
+        3,
+        10,
+    );
+    rule(
+        "on = \"message\"\nsource = [\"wechat\"]\nfallback = true\nreply = \"a\"",
+        "unknown_source",
+        3,
+        11,
+    );
+    rule(
+        "on = \"app_entered\"\nkf = [\"sales\"]\nreply = \"a\"",
+        "kf_not_here",
+        3,
+        6,
+    );
+    let agent = "on = \"message\"\nsource = [\"agent\"]\nkf = [\"sales\"]\nfallback = true\nreply = \"a\"";
+    rule(agent, "kf_not_here", 4, 6);
+}
+
+#[test]
+fn a_condition_on_what_is_never_known_is_refused() {
+    rule(
+        "on = \"enter_session\"\nwhen = { members = [\"a\"] }\nreply = \"a\"",
+        "condition_never_holds",
+        3,
+        8,
+    );
+    rule(
+        "on = \"app_entered\"\nwhen = { scene = [\"a\"] }\nreply = \"a\"",
+        "condition_never_holds",
+        3,
+        8,
+    );
+    rule(
+        "on = \"app_entered\"\nwhen = { tags = [\"A/B\"] }\nreply = \"a\"",
+        "condition_never_holds",
+        3,
+        8,
+    );
+    fine(
+        "on = \"enter_session\"\nwhen = { scene = [\"a\"], hours = \"22:00-08:00\", weekdays = [\"mon-fri\"] }\nreply = \"a\"",
+    );
+}
+
+#[test]
+fn a_template_for_kf_only_is_refused_for_members() {
+    let lines = "on = \"message\"\nsource = [\"agent\"]\nkeywords = { any = [\"ab\"] }\nreply = [\"menu\"]";
+    rule(lines, "part_not_here", 5, 10);
+    // Said to nobody in particular, it is for those who can get it.
+    fine("on = \"message\"\nkeywords = { any = [\"ab\"] }\nreply = [\"menu\"]");
+}
+
+#[test]
+fn reply_and_variants_exclude_each_other() {
+    rule(
+        "on = \"contact_added\"\nreply = \"a\"\nvariants = [{ template = \"a\" }]",
+        "reply_and_variants",
+        4,
+        12,
+    );
+    rule(
+        "on = \"contact_added\"\nvariants = [{ weight = 1 }]",
+        "missing_key",
+        3,
+        13,
+    );
+    rule(
+        "on = \"contact_added\"\nvariants = [{ template = \"a\", weight = 0 }]",
+        "bad_weight",
+        1,
+        1,
+    );
+}
+
+#[test]
+fn a_cooldown_is_a_duration() {
+    for word in ["30", "1w", "1.5h", "h", "", "9999d", "-1s"] {
+        rule(
+            &format!("on = \"contact_added\"\ncooldown = \"{word}\"\nreply = \"a\""),
+            "bad_duration",
+            3,
+            12,
+        );
+    }
+}
+
+#[test]
+fn an_unknown_template_is_named_once_where_it_is_used() {
+    let lines = "on = \"message\"\nkeywords = { any = [\"ab\"] }\nreply = [\"a\", \"c\"]";
+    rule(lines, "unknown_template", 4, 15);
+}
+
+#[test]
+fn a_rule_that_never_wins_is_a_warning() {
+    let text = "[[rule]]\nname = \"x\"\non = \"message\"\nkeywords = { any = [\"ＡＢ\"] }\nreply = \"a\"\n\
+                [[rule]]\nname = \"y\"\non = \"message\"\nkeywords = { any = [\"ab\"] }\nreply = \"b\"\n";
+    let (_, found) = compile(&[A, B, ("rules/r.toml", text)]).unwrap();
+    assert_eq!((found[0].code, found[0].line), ("shadowed_rule", 6), "{}", said(&found));
+}
+
+#[test]
+fn a_keyword_of_one_letter_is_a_warning() {
+    let text = "[[rule]]\non = \"message\"\nkeywords = { any = [\"a\"] }\nreply = \"a\"\n";
+    let (_, found) = compile(&[A, ("rules/r.toml", text)]).unwrap();
+    assert_eq!(
+        (found[0].code, found[0].line, found[0].column),
+        ("short_keyword", 3, 21)
+    );
+}
+
+#[test]
+fn answers_that_no_app_can_send_are_a_warning() {
+    let mut corp = corp();
+    corp.apps[0].kind = vec![AppKind::Contacts];
+    let text = "[[rule]]\non = \"message\"\nsource = [\"agent\"]\nfallback = true\nreply = \"a\"\n";
+    let (_, found) = compile_for(&[A, ("rules/r.toml", text)], &corp).unwrap();
+    assert_eq!((found[0].code, found[0].line), ("no_app_for_kind", 3));
+}
+
+#[test]
+fn a_value_that_a_place_never_knows_is_a_warning() {
+    let text = "[[rule]]\non = \"app_entered\"\nreply = \"c\"\n";
+    let files = [
+        ("templates/c.toml", "text = \"{{ contact.name }}\""),
+        ("rules/r.toml", text),
+    ];
+    let (_, found) = compile(&files).unwrap();
+    assert_eq!(
+        (found[0].code, found[0].line, found[0].column),
+        ("variable_never_known", 1, 12)
+    );
+}
