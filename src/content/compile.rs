@@ -172,9 +172,9 @@ fn check_words(words: &BTreeMap<String, String>, faults: &mut Faults) {
 
 /// A template that nobody uses may be meant for a broadcast; one that cannot be that either is forgotten.
 fn warn_of_unused(bundle: &Bundle, faults: &mut Faults) {
+    let used: BTreeSet<&str> = bundle.uses.iter().map(|u| u.template.as_str()).collect();
     for (name, template) in &bundle.templates {
-        let used = bundle.uses.iter().any(|u| &u.template == name);
-        if !used && !template.has_form_for(Place::Broadcast) {
+        if !used.contains(name.as_str()) && !template.has_form_for(Place::Broadcast) {
             faults.warn(
                 &template.spot,
                 "unused_template",
