@@ -113,6 +113,11 @@ impl Faults {
         }
     }
 
+    /// Takes over what was found elsewhere.
+    pub fn extend(&mut self, found: Vec<Diagnostic>) {
+        self.list.extend(found);
+    }
+
     /// A word that is none of the known ones. `what` names the kind of word in both languages.
     pub fn unknown(&mut self, at: &Spot, code: &'static str, what: (&str, &str), word: &str, known: &[&str]) {
         let all = known.join(", ");

@@ -180,9 +180,7 @@ fn fallback(root: &Table<'_>, faults: &mut Faults) -> BTreeMap<String, String> {
 
 fn attachment(table: &Table<'_>, faults: &mut Faults) -> Option<Attachment> {
     const KINDS: [&str; 5] = ["image", "video", "file", "link", "miniprogram"];
-    let Some(kind) = need(table, "type", faults) else {
-        return None;
-    };
+    let kind = need(table, "type", faults)?;
     let what = match kind.text.as_str() {
         "image" => media(table, MediaKind::Image, faults),
         "video" => media(table, MediaKind::Video, faults),

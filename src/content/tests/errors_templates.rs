@@ -285,4 +285,11 @@ fn a_fallback_word_in_the_settings_must_name_a_variable() {
 fn a_forgotten_template_is_a_warning() {
     let (_, found) = compile(&[("templates/t.toml", "[menu]\nitems = [{ id = \"a\", text = \"b\" }]\n")]).unwrap();
     assert_eq!(found[0].code, "unused_template");
+    let (_, found) = compile(&[("templates/t.toml", "text = \"{{ contact.name }}\"\n")]).unwrap();
+    assert_eq!((found.len(), found[0].code), (1, "unused_template"));
+}
+
+#[test]
+fn a_template_that_only_a_broadcast_can_use_must_fit_there() {
+    alone(&format!("text = \"{}\"\n", "字".repeat(1334)), "too_long", 1, 8);
 }
