@@ -22,6 +22,6 @@ ENV WECOM_GATEWAY_LOG=json
 EXPOSE 8080
 # The image has no curl; bash can speak this much HTTP. Alive is /healthz; whether to send callbacks here is /readyz.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${WECOM_GATEWAY__SERVER__LISTEN##*:} && printf 'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200'"]
+    CMD bash -c 'exec 3<>"/dev/tcp/127.0.0.1/${WECOM_GATEWAY__SERVER__LISTEN##*:}" && printf "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" >&3 && head -n 1 <&3 | grep -q " 200"'
 ENTRYPOINT ["wecom-gateway"]
 CMD ["serve"]

@@ -23,7 +23,8 @@ say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 
 stage=
 declare -A workdir
-declare -a env=() health=()
+declare -a env=()
+health=
 # Comment lines away, continued lines joined: one instruction a line.
 while read -r word rest; do
     case "$word" in
@@ -50,14 +51,13 @@ while read -r word rest; do
     RUN)
         if [ "$stage" = builder ]; then
             say "RUN $rest"
-            (cd "$work/builder${workdir[builder]}" && env -u CARGO_TARGET_DIR bash -euc "$rest")
+            (cd "$work/builder${workdir[builder]}" && env -u CARGO_TARGET_DIR sh -euc "$rest" </dev/null)
         else
             say "not run here: RUN $rest"
         fi
         ;;
     HEALTHCHECK)
-        list=${rest#*CMD }
-        mapfile -t health < <(python3 -c 'import json,sys; print("\n".join(json.loads(sys.argv[1])))' "$list")
+        health=${rest#*CMD }
         ;;
     esac
 done < <(sed -e '/^[[:space:]]*#/d' Dockerfile | sed -e ':again' -e '/\\$/{N;s/\\\n[[:space:]]*//;b again' -e '}')
@@ -86,7 +86,7 @@ say "serve, with ${env[*]}"
 env "${env[@]}" "$binary" serve &
 gateway=$!
 for _ in $(seq 50); do
-    if env "${env[@]}" "${health[@]}" 2>/dev/null; then
+    if env "${env[@]}" sh -c "$health" 2>/dev/null; then
         say "healthy"
         exit 0
     fi

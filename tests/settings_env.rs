@@ -102,3 +102,22 @@ fn a_wrong_override_is_an_error_that_names_the_variable() {
         assert!(fault.remedy.en.contains(near), "{fault:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_and_no_override_makes_the_reader_panic(
+        junk in "[\\[\\]{}=\"'.,#a-c0-9\n 企]{0,40}",
+        at in 0usize..200,
+        name in "(__|[A-C]|CORP|ACME|APP|MAIN|SECRET|-){0,6}",
+    ) {
+        let mut text = minimal();
+        let at = at.min(text.len());
+        text.insert_str(at, &junk);
+        let name = format!("WECOM_GATEWAY__{name}");
+        if let Err(faults) = load(&text, &[(name.as_str(), junk.as_str())]) {
+            proptest::prop_assert!(!faults.is_empty());
+            let shown = format!("{:?}", faults);
+            proptest::prop_assert!(!shown.contains("s3cret"), "{}", shown);
+        }
+    }
+}
