@@ -21,8 +21,23 @@ async fn media_are_uploaded_once_for_all_gateways_and_used_by_id() {
     assert!(sent["image"]["media_id"].as_str().unwrap().starts_with('M'));
     assert_eq!(sent["msgid"], "cafe0123035-0");
     h.pass(Duration::from_secs(5 * 86_400 / 2 + 1));
+    let old = h.seen("media/upload").len();
     h.ready(&pic).await;
+    for _ in 0..200 {
+        if h.seen("media/upload").len() > old {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(h.seen("media/upload").len(), 2, "renewed at 2.5 of 3 days");
+    h.always("media/upload", Reply::Hang);
+    h.pass(Duration::from_secs(5 * 86_400 / 2 + 1));
+    let began = h.clock.now();
+    h.ready(&pic).await;
+    assert!(
+        h.clock.now().since(began) < Duration::from_secs(2),
+        "the old id is used meanwhile"
+    );
 }
 
 #[tokio::test]
@@ -68,6 +83,10 @@ async fn the_media_of_the_live_bundle_are_uploaded_ahead_but_not_in_observe_mode
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(h.seen("media/upload").len(), 1);
+    assert!(
+        h.seen("media/uploadimg").is_empty(),
+        "no template uses it as a link's picture"
+    );
     let quiet = house_with(|c| c.safety.observe = true).await;
     quiet.delivery.warm(&quiet.settings.corps[0], &quiet.bundle);
     tokio::time::sleep(Duration::from_millis(50)).await;

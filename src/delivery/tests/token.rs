@@ -176,3 +176,14 @@ async fn a_token_is_renewed_before_its_end() {
     assert_eq!(h.seen("gettoken").len(), 2);
     assert_ne!(used[0], used[1]);
 }
+
+#[tokio::test]
+async fn a_caller_who_runs_out_of_time_does_not_stop_the_flight_of_the_token() {
+    let h = house().await;
+    h.always("externalcontact/get", Reply::Hang);
+    let (one, two) = (api(&h.delivery), api(&h.delivery));
+    let hasty = tokio::time::timeout(Duration::from_micros(1), one.call(&GetCorpTagList {}));
+    assert!(hasty.await.is_err());
+    two.call(&GetCorpTagList {}).await.unwrap();
+    assert!(h.seen("gettoken").len() <= 1);
+}
