@@ -1,5 +1,6 @@
 //! A typed call with everything around it: token, permit, time-out, metrics, freeze and pause.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -49,7 +50,7 @@ pub enum CallError {
 /// One app's access to the API: what other rooms call WeCom through.
 #[derive(Clone, Copy)]
 pub struct Api<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) inner: &'a Arc<Inner>,
     /// The corp.
     pub corp: &'a Corp,
     /// The app whose token is used.
@@ -65,7 +66,12 @@ impl Delivery {
 }
 
 impl Inner {
-    pub(super) fn api(&self, corp: &CorpId, received: &AppName, kind: AppKind) -> Result<Api<'_>, &'static str> {
+    pub(super) fn api(
+        self: &Arc<Self>,
+        corp: &CorpId,
+        received: &AppName,
+        kind: AppKind,
+    ) -> Result<Api<'_>, &'static str> {
         let corp = self.settings.corp_by_id(corp).ok_or("no_corp")?;
         let app = corp.app_for(received.as_str(), kind).ok_or(match kind {
             AppKind::Contacts => "no_app_for:contacts",

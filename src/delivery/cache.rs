@@ -17,66 +17,115 @@ type Key = (CorpId, String);
 /// What is known, and who is just finding out.
 #[derive(Default)]
 pub(super) struct Cache {
-    known: Mutex<HashMap<Key, (Arc<str>, StoreTime)>>,
+    known: Mutex<HashMap<Key, Kept>>,
     flights: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// A shared value: the text, and when it is to be read anew.
-#[derive(serde::Serialize, serde::Deserialize)]
+/// How long a value is good.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    /// From then on it should be found out anew, by somebody who need not wait for it.
+    pub(super) fresh: Duration,
+    /// From then on it must not be used.
+    pub(super) good: Duration,
+}
+
+impl Life {
+    /// Fresh to its end.
+    pub(super) fn of(life: Duration) -> Self {
+        Self {
+            fresh: life,
+            good: life,
+        }
+    }
+}
+
+/// A value as found.
+pub(super) struct Found {
+    pub(super) value: Arc<str>,
+    /// Good, but to be renewed.
+    pub(super) stale: bool,
+}
+
+/// A shared value: the text, when to renew it, when to stop using it.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Kept {
     v: Arc<str>,
+    renew: StoreTime,
     until: StoreTime,
+}
+
+impl Kept {
+    fn found(&self, now: StoreTime) -> Option<Found> {
+        (now < self.until).then(|| Found {
+            value: Arc::clone(&self.v),
+            stale: now >= self.renew,
+        })
+    }
 }
 
 impl Inner {
     /// The value in memory.
-    pub(super) fn remembered(&self, corp: &CorpId, key: &str) -> Option<Arc<str>> {
+    pub(super) fn remembered(&self, corp: &CorpId, key: &str) -> Option<Found> {
         let known = self.cache.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (value, until) = known.get(&(corp.clone(), key.to_owned()))?;
-        (self.clock.now() < *until).then(|| Arc::clone(value))
+        known.get(&(corp.clone(), key.to_owned()))?.found(self.clock.now())
     }
 
-    fn remember(&self, corp: &CorpId, key: &str, kept: &Kept) {
+    fn remember(&self, corp: &CorpId, key: &str, kept: Kept) {
         let mut known = self.cache.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX {
             let now = self.clock.now();
-            known.retain(|_, (_, until)| now < *until);
+            known.retain(|_, kept| now < kept.until);
             if known.len() >= MAX {
                 known.clear();
             }
         }
-        known.insert((corp.clone(), key.to_owned()), (Arc::clone(&kept.v), kept.until));
+        known.insert((corp.clone(), key.to_owned()), kept);
     }
 
-    /// The value in memory or in the store.
+    /// The value in memory or in the store. A stale one in memory is looked for in the store first: another
+    /// gateway may have renewed it.
+    pub(super) async fn found(&self, corp: &CorpId, key: &str) -> Option<Found> {
+        let here = self.remembered(corp, key);
+        if here.as_ref().is_some_and(|f| !f.stale) {
+            return here;
+        }
+        let Ok(shared) = self.store.shared(corp.as_str(), key).await else {
+            return here;
+        };
+        let kept: Option<Kept> = shared.value.as_deref().and_then(|v| serde_json::from_slice(v).ok());
+        let Some(found) = kept.as_ref().and_then(|k| k.found(shared.now)) else {
+            return here;
+        };
+        if let Some(kept) = kept {
+            self.remember(corp, key, kept);
+        }
+        Some(found)
+    }
+
+    /// The same for values that are fresh to their end.
     pub(super) async fn known(&self, corp: &CorpId, key: &str) -> Option<Arc<str>> {
-        if let Some(v) = self.remembered(corp, key) {
-            return Some(v);
-        }
-        let shared = self.store.shared(corp.as_str(), key).await.ok()?;
-        let kept: Kept = serde_json::from_slice(shared.value.as_deref()?).ok()?;
-        if shared.now >= kept.until {
-            return None;
-        }
-        self.remember(corp, key, &kept);
-        Some(kept.v)
+        self.found(corp, key).await.map(|f| f.value)
     }
 
-    /// Keeps a value for all gateways for as long as `life`.
-    pub(super) async fn keep(&self, corp: &CorpId, key: &str, value: &str, life: Duration) {
+    /// Keeps a value for all gateways.
+    pub(super) async fn keep(&self, corp: &CorpId, key: &str, value: &str, life: Life) {
+        let now = self.clock.now();
         let kept = Kept {
             v: value.into(),
-            until: self.clock.now().plus(life),
+            renew: now.plus(life.fresh),
+            until: now.plus(life.good),
         };
-        self.remember(corp, key, &kept);
-        let Ok(bytes) = serde_json::to_vec(&kept) else { return };
+        let bytes = serde_json::to_vec(&kept);
+        self.remember(corp, key, kept);
+        let Ok(bytes) = bytes else { return };
         for _ in 0..3 {
             let Ok(shared) = self.store.shared(corp.as_str(), key).await else {
                 return;
             };
             match self
                 .store
-                .compare_and_set(corp.as_str(), key, shared.version, Some(&bytes), Some(life))
+                .compare_and_set(corp.as_str(), key, shared.version, Some(&bytes), Some(life.good))
                 .await
             {
                 Ok(false) => {}
@@ -90,7 +139,7 @@ impl Inner {
         {
             let mut known = self.cache.known.lock().unwrap_or_else(PoisonError::into_inner);
             let k = (corp.clone(), key.to_owned());
-            if known.get(&k).is_some_and(|(v, _)| v.as_ref() == value) {
+            if known.get(&k).is_some_and(|kept| kept.v.as_ref() == value) {
                 known.remove(&k);
             }
         }

@@ -207,7 +207,7 @@ impl Inner {
         self.once(api, &call.work, within).await
     }
 
-    async fn once(&self, api: &Api<'_>, work: &Work, within: Duration) -> Result<Fine, CallError> {
+    async fn once(self: &Arc<Self>, api: &Api<'_>, work: &Work, within: Duration) -> Result<Fine, CallError> {
         let unsayable = |_| Fine::from(Ending::new(Outcome::Rejected, "nothing_to_say"));
         match work {
             Work::Welcome { code, said } => {

@@ -2,9 +2,11 @@
 //! short time. What is not known by then is left to the template's word for it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
+use super::cache::Life;
 use super::facts::FactPatch;
 use crate::content::Fact;
 use crate::model::doc::Doc;
@@ -72,7 +74,7 @@ struct Names {
 impl Inner {
     /// Puts the values of `facts` into `values`, from the document or from WeCom.
     pub(super) async fn look_up(
-        &self,
+        self: &Arc<Self>,
         job: &Job,
         doc: &Doc,
         facts: &[Fact],
@@ -111,7 +113,7 @@ impl Inner {
         patch
     }
 
-    async fn contact(&self, job: &Job, people: &People<'_>, notes: bool) -> Option<FactPatch> {
+    async fn contact(self: &Arc<Self>, job: &Job, people: &People<'_>, notes: bool) -> Option<FactPatch> {
         let contact = people.contact?;
         // kf customers need not be anybody's contact; their nickname is known to kf.
         if people.account.is_some() && !notes {
@@ -136,7 +138,7 @@ impl Inner {
 
     /// The contact with the members of all pages (500 a page; nobody has twenty pages).
     pub(super) async fn read_contact(
-        &self,
+        self: &Arc<Self>,
         job: &Job,
         contact: &ExternalUserId,
     ) -> Result<ContactGot, super::api::CallError> {
@@ -164,7 +166,7 @@ impl Inner {
         whole.ok_or(super::api::CallError::Unclear("answer_shape"))
     }
 
-    async fn member(&self, job: &Job, people: &People<'_>) -> Option<Names> {
+    async fn member(self: &Arc<Self>, job: &Job, people: &People<'_>) -> Option<Names> {
         let member = people.member?;
         let key = format!("user/{member}");
         if let Some(v) = self.known(&job.corp, &key).await {
@@ -180,12 +182,12 @@ impl Inner {
             alias: m.alias,
         };
         if let Ok(text) = serde_json::to_string(&names) {
-            self.keep(&job.corp, &key, &text, LIFE).await;
+            self.keep(&job.corp, &key, &text, Life::of(LIFE)).await;
         }
         Some(names)
     }
 
-    async fn kf_name(&self, job: &Job, people: &People<'_>) -> Option<String> {
+    async fn kf_name(self: &Arc<Self>, job: &Job, people: &People<'_>) -> Option<String> {
         let account = people.account?;
         let key = format!("kf/{account}");
         if let Some(v) = self.known(&job.corp, &key).await {
@@ -196,11 +198,11 @@ impl Inner {
             .await?
             .into_iter()
             .find(|a| &a.open_kfid == account)?;
-        self.keep(&job.corp, &key, &found.name, LIFE).await;
+        self.keep(&job.corp, &key, &found.name, Life::of(LIFE)).await;
         Some(found.name)
     }
 
-    async fn kf_accounts(&self, job: &Job) -> Option<Vec<KfAccount>> {
+    async fn kf_accounts(self: &Arc<Self>, job: &Job) -> Option<Vec<KfAccount>> {
         let api = self.api(&job.corp, &job.app, AppKind::Kf).ok()?;
         let mut all = Vec::new();
         for page in 0..50 {

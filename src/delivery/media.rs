@@ -1,14 +1,16 @@
 //! Media ids and link pictures: uploaded once for all gateways and apps of a corp, known by content.
 //!
-//! A media id lives 3 days and is renewed at 2.5; a link picture's address is permanent. An upload runs in a task
+//! A media id lives 3 days and is renewed at 2.5, while the old one is still used; a link picture's address is
+//! permanent. An upload runs in a task
 //! of its own: whoever waits for it may give up (a welcome at its deadline), the upload goes on for the next one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::api::CallError;
-use super::{Delivery, Inner};
+use super::cache::Life;
+use super::{Delivery, Inner, compose};
 use crate::content::{Bundle, MediaFile, MediaKind, Place};
 use crate::model::{AppName, StoreTime};
 use crate::settings::{AppKind, Corp};
@@ -18,6 +20,8 @@ use crate::wecom::limits;
 
 /// Link pictures are permanent at WeCom; ours are looked up again after a year.
 const PICTURE_LIFE: Duration = Duration::from_secs(365 * 86_400);
+/// A media id is not used in its last hour: a broadcast's members confirm later than we call.
+const LAST_HOUR: Duration = Duration::from_secs(3600);
 
 /// What a file is uploaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,20 +90,25 @@ impl Inner {
         app: &AppName,
         need: &Need,
     ) -> Result<Arc<str>, NoMedia> {
-        if let Some(v) = self.known(corp, &need.key()).await {
-            return Ok(v);
+        let found = self.found(corp, &need.key()).await;
+        if let Some(found) = found.as_ref().filter(|f| !f.stale) {
+            return Ok(Arc::clone(&found.value));
         }
         let (inner, corp, app, need) = (Arc::clone(self), corp.clone(), app.clone(), need.clone());
-        tokio::spawn(async move { inner.upload(&corp, &app, &need).await })
+        let upload = tokio::spawn(async move { inner.upload(&corp, &app, &need).await });
+        if let Some(stale) = found {
+            return Ok(stale.value);
+        }
+        upload
             .await
             .unwrap_or(Err(NoMedia::Failed(CallError::NotSent("upload_stopped"))))
     }
 
-    async fn upload(&self, corp: &CorpId, app: &AppName, need: &Need) -> Result<Arc<str>, NoMedia> {
+    async fn upload(self: &Arc<Self>, corp: &CorpId, app: &AppName, need: &Need) -> Result<Arc<str>, NoMedia> {
         let key = need.key();
         let _flight = self.flight(corp, &key).await;
-        if let Some(v) = self.known(corp, &key).await {
-            return Ok(v);
+        if let Some(found) = self.found(corp, &key).await.filter(|f| !f.stale) {
+            return Ok(found.value);
         }
         let bytes = need.file.bytes.clone().ok_or(NoMedia::Missing)?;
         let api = [AppKind::Contacts, AppKind::Kf, AppKind::Agent]
@@ -110,12 +119,16 @@ impl Inner {
         let (value, life) = match need.used {
             Use::Picture => {
                 let done = api.call(&UploadImg { filename, bytes }).await;
-                (done.map(|d| d.url), PICTURE_LIFE)
+                (done.map(|d| d.url), Life::of(PICTURE_LIFE))
             }
             Use::Id(_) => {
                 let kind = need.used.word();
                 let done = api.call(&UploadMedia { kind, filename, bytes }).await;
-                (done.map(|d| d.media_id), limits::MEDIA_RENEW)
+                let life = Life {
+                    fresh: limits::MEDIA_RENEW,
+                    good: limits::MEDIA_LIFE - LAST_HOUR,
+                };
+                (done.map(|d| d.media_id), life)
             }
         };
         let value = value.map_err(NoMedia::Failed)?;
@@ -135,8 +148,8 @@ impl Inner {
         let mut missing = Vec::new();
         let mut unknown = tokio::task::JoinSet::new();
         for need in needs {
-            if let Some(v) = self.remembered(corp, &need.key()) {
-                assets.insert(need, v);
+            if let Some(found) = self.remembered(corp, &need.key()).filter(|f| !f.stale) {
+                assets.insert(need, found.value);
                 continue;
             }
             let (inner, corp, app, need) = (Arc::clone(self), corp.clone(), app.clone(), need.clone());
@@ -187,7 +200,7 @@ impl Delivery {
         if corp.safety.observe {
             return;
         }
-        let needs: Vec<Need> = bundle.media().into_iter().flat_map(|(f, p)| needs_of(&f, &p)).collect();
+        let needs = needs_of(bundle);
         let (inner, name, corp_id) = (Arc::clone(&self.inner), corp.name.clone(), corp.corp_id.clone());
         let Some(app) = corp.apps.first().map(|a| a.name.clone()) else {
             return;
@@ -202,18 +215,24 @@ impl Delivery {
     }
 }
 
-/// What a file of the bundle may be needed as. Whether an image is an attachment or a link's picture is known only
-/// once rendered, so images at places that show link pictures get both: one of 1000 `uploadimg` a day, once.
-fn needs_of(file: &MediaFile, places: &[Place]) -> Vec<Need> {
-    let need = |used| Need {
-        file: file.clone(),
-        used,
-    };
-    let mut all = vec![need(Use::Id(file.kind))];
-    let pictures = [Place::Welcome, Place::Broadcast, Place::App];
-    let small = file.bytes.as_ref().is_some_and(|b| b.len() <= 2 << 20);
-    if file.kind == MediaKind::Image && small && places.iter().any(|p| pictures.contains(p)) {
-        all.push(need(Use::Picture));
+/// What the templates of a bundle need at the places they are used at. Whether an image is an attachment or a
+/// link's picture shows once rendered; the values do not matter for that.
+fn needs_of(bundle: &Bundle) -> Vec<Need> {
+    let used: HashMap<String, Vec<Place>> = bundle.media().into_iter().map(|(f, p)| (f.hash, p)).collect();
+    let mut all: Vec<Need> = Vec::new();
+    for place in [Place::Welcome, Place::Broadcast, Place::Kf, Place::App] {
+        for template in bundle.templates.keys() {
+            for part in bundle.parts(template, place) {
+                let rendered = bundle.render(template, part, place, &BTreeMap::new(), StoreTime(0));
+                let needs = rendered.map(|r| compose::needs(&r, place)).unwrap_or_default();
+                let here = |n: &Need| used.get(&n.file.hash).is_some_and(|p| p.contains(&place));
+                for need in needs.into_iter().filter(here) {
+                    if !all.contains(&need) {
+                        all.push(need);
+                    }
+                }
+            }
+        }
     }
     all
 }

@@ -212,7 +212,7 @@ impl Inner {
     /// Renders what a job says. The first time the facts are looked up and frozen into the job; afterwards the
     /// same values give the same bytes.
     async fn speak(
-        &self,
+        self: &Arc<Self>,
         corp: &Corp,
         a: &Attempt<'_>,
         say: &Say,

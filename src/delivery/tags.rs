@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Inner;
 use super::api::{Api, CallError};
+use super::cache::Life;
 use crate::model::job::TagName;
 use crate::wecom::api::{AddCorpTag, GetCorpTagList, NewTag};
 
@@ -78,7 +79,7 @@ impl Inner {
 
     async fn remember_library(&self, api: &Api<'_>, library: &Library) {
         if let Ok(text) = serde_json::to_string(library) {
-            self.keep(&api.corp.corp_id, KEY, &text, LIFE).await;
+            self.keep(&api.corp.corp_id, KEY, &text, Life::of(LIFE)).await;
         }
     }
 

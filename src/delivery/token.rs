@@ -84,6 +84,15 @@ impl Tokens {
 }
 
 impl Slot {
+    /// The token in memory, unless it has expired or is the refused one.
+    fn current(&self, now: StoreTime, refused: Option<u64>) -> Option<Lease> {
+        let held = self.held.as_ref().filter(|h| now < h.expires)?;
+        (refused != Some(self.number)).then(|| Lease {
+            token: held.token.clone(),
+            number: self.number,
+        })
+    }
+
     fn take(&mut self, held: Held) -> Lease {
         self.number += 1;
         let lease = Lease {
@@ -102,18 +111,41 @@ fn read<T: serde::de::DeserializeOwned>(shared: &Shared) -> Option<T> {
 }
 
 impl Inner {
-    /// The app's token; `refused`: the one that WeCom has just refused. Waiters of one flight share its result.
-    pub(super) async fn token(&self, corp: &Corp, app: &App, refused: Option<u64>) -> Result<Lease, CallError> {
+    /// The app's token; `refused`: the one that WeCom has just refused. Waiters of one flight share its result. The
+    /// flight is a task of its own: a look-up that runs out of time does not stop it.
+    pub(super) async fn token(
+        self: &Arc<Self>,
+        corp: &Corp,
+        app: &App,
+        refused: Option<u64>,
+    ) -> Result<Lease, CallError> {
         let slot = self.tokens.slot(corp, app);
+        if let Some(lease) = slot.try_lock().ok().and_then(|s| s.current(self.clock.now(), refused)) {
+            return Ok(lease);
+        }
+        let (inner, corp, app) = (Arc::clone(self), corp.corp_id.clone(), app.name.clone());
+        tokio::spawn(async move {
+            let corp = inner.settings.corp_by_id(&corp);
+            match corp.and_then(|c| Some((c, c.app(app.as_str())?))) {
+                Some((corp, app)) => inner.flight_of_token(corp, app, slot, refused).await,
+                None => Err(CallError::NotSent("no_app")),
+            }
+        })
+        .await
+        .unwrap_or(Err(CallError::NotSent("no_token")))
+    }
+
+    async fn flight_of_token(
+        &self,
+        corp: &Corp,
+        app: &App,
+        slot: Shelf,
+        refused: Option<u64>,
+    ) -> Result<Lease, CallError> {
         let mut slot = slot.lock().await;
         let now = self.clock.now();
-        if let Some(held) = slot.held.as_ref().filter(|h| now < h.expires)
-            && refused != Some(slot.number)
-        {
-            return Ok(Lease {
-                token: held.token.clone(),
-                number: slot.number,
-            });
+        if let Some(lease) = slot.current(now, refused) {
+            return Ok(lease);
         }
         if let Some(p) = slot.paused.filter(|p| now < p.until) {
             return Err(p.error());
