@@ -278,6 +278,52 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_plain_file_needs_no_corp_and_a_callback_needs_its_query() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: DecodeArgs,
+        }
+        let read = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' ')).map(|l| l.args);
+        assert!(read("decode --plain f").unwrap().corp.is_none());
+        assert!(read("decode --plain f --app main").is_ok());
+        assert!(
+            read("decode --corp c --app a --query q --body b")
+                .unwrap()
+                .body
+                .is_some()
+        );
+        for wrong in [
+            "decode",
+            "decode --corp c --app a --body b",
+            "decode --query q --body b",
+            "decode --plain f --query q",
+            "decode --plain f --corp c",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_and_files_that_do_not_exist_are_faults_and_plain_text_asks_for_no_settings() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("message.xml");
+        std::fs::write(&file, MESSAGE).unwrap();
+        let args = |plain: PathBuf| DecodeArgs {
+            corp: None,
+            app: None,
+            query: None,
+            body: None,
+            plain: Some(plain),
+        };
+        let never = || -> Result<Settings, ()> { panic!("settings are not needed") };
+        let decoded = run(&args(file), never).unwrap();
+        assert_eq!(decoded.report["conversation"], json!("m/ww1/-/li"));
+        let missing = run(&args(dir.path().join("missing")), never);
+        assert!(matches!(missing, Err(DecodeFault::File(..))));
+    }
+
     mod callbacks {
         use super::*;
         use crate::callback::fixture::{CORP_ID, KEY, TOKEN, app, corp};
