@@ -8,6 +8,8 @@
 //! is where an integrator looks. No text and no secret is in either.
 
 mod body;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod identity;
 mod refused;
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) enum Refused {
     Incomplete,
     /// Not verified.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Unverified(#[from] Refusal),
     /// WeCom signed something that is neither XML nor JSON.
     #[error("signed and sealed, but {0}")]
     Unreadable(#[from] ParseError),
@@ -35,8 +35,8 @@ impl Refused {
         match self {
             Self::UnknownApp => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Refused(refusal) if !refusal.is_malformed() => StatusCode::FORBIDDEN,
-            Self::Refused(_) | Self::Incomplete | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Self::Unverified(refusal) if !refusal.is_malformed() => StatusCode::FORBIDDEN,
+            Self::Unverified(_) | Self::Incomplete | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::CannotStore(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -46,7 +46,7 @@ impl Refused {
         match self {
             Self::UnknownApp => "unknown_app",
             Self::TooLarge => "too_large",
-            Self::Refused(refusal) => refusal.reason(),
+            Self::Unverified(refusal) => refusal.reason(),
             Self::Incomplete | Self::Unreadable(_) => "malformed",
             Self::CannotStore(_) => "cannot_store",
         }
@@ -58,7 +58,7 @@ impl Refused {
         let (corp, app, reason, status) = (cut(corp), cut(app), self.reason(), self.status().as_u16());
         match self {
             Self::CannotStore(_) => tracing::error!(?corp, ?app, reason, status, detail = %self, "callback refused"),
-            Self::Refused(_) | Self::Unreadable(_) => {
+            Self::Unverified(_) | Self::Unreadable(_) => {
                 tracing::warn!(?corp, ?app, reason, status, detail = %self, "callback refused");
             }
             Self::UnknownApp | Self::TooLarge | Self::Incomplete => {

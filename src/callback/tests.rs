@@ -6,16 +6,12 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
+use super::fixture::{CORP_ID, KEY, TOKEN, app, corp};
 use super::*;
 use crate::intake::CannotStore;
 use crate::model::Conversation;
-use crate::settings::{BroadcastRule, ContentDirs, Kf, MonthQuota, Safety, Unmatched};
 use crate::store::Mark;
 use crate::wecom::crypto::signature;
-
-const TOKEN: &str = "QDG6eK";
-const KEY: &str = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C";
-const CORP_ID: &str = "wx5823bf96d3bd56c7";
 
 struct Intake {
     seen: Mutex<Vec<(EntryBody, Option<Mark>)>>,
@@ -34,49 +30,6 @@ struct Gateway {
     router: Router,
     intake: Arc<Intake>,
     metrics: Arc<Metrics>,
-}
-
-fn app(name: &str, kind: AppKind) -> App {
-    App {
-        name: AppName::new(name),
-        kind: vec![kind],
-        agent_id: None,
-        secret: None,
-        token: TOKEN.into(),
-        encoding_aes_key: KEY.into(),
-    }
-}
-
-fn corp(apps: Vec<App>) -> Corp {
-    Corp {
-        name: CorpName::new("acme"),
-        display_name: "acme".into(),
-        corp_id: CorpId::parse(CORP_ID).unwrap(),
-        api_base: String::new(),
-        broadcast: BroadcastRule {
-            per_day: None,
-            per_week: None,
-            per_month: MonthQuota::Unlimited,
-            member_per_day: None,
-        },
-        apps,
-        kf: Kf {
-            accounts: Default::default(),
-            unmatched: Unmatched::Silent,
-            max_age: Default::default(),
-            poll: Default::default(),
-        },
-        safety: Safety {
-            observe: false,
-            only: vec![],
-            quiet_hours: None,
-        },
-        content: ContentDirs {
-            dir: Default::default(),
-            templates: Default::default(),
-            fallback: Default::default(),
-        },
-    }
 }
 
 impl Gateway {

@@ -142,7 +142,7 @@ fn decode_text(plain: &[u8], corp: Option<&CorpId>, app: &AppName) -> Decoded {
     let notice = Notice::read(&payload, plain);
     report["kind"] = json!(notice.kind);
     report["change_type"] = json!(notice.change_type);
-    report["event"] = json!(notice.rule_name());
+    report["event"] = json!(notice.rules_name());
     report["conversation"] = json!(corp.map(|corp| conversation(corp, app, &notice, plain).key()));
     report["dedupe_key"] = json!(match corp {
         Some(corp) => mark_text(corp, app, &notice, plain),

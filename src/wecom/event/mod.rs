@@ -33,7 +33,7 @@ impl Event {
         Notice::parse(plain).map(|notice| notice.event)
     }
 
-    /// The name that rules know it by, as far as it is typed; [`Notice::rule_name`] also names what is not.
+    /// The name that rules know it by, as far as it is typed; [`Notice::rules_name`] also names what is not.
     pub fn rules_name(&self) -> Option<&'static str> {
         Some(match &self.body {
             EventBody::Contact(change) => match change.kind {

@@ -47,7 +47,8 @@ impl Notice {
     /// Reads the decrypted text of a callback. Bytes that are no UTF-8 (a name cut in the middle of a character)
     /// are replaced rather than refused.
     pub fn parse(plain: &[u8]) -> Result<Self, ParseError> {
-        let text = String::from_utf8_lossy(plain);
+        // `from_utf8_lossy` alone looks at every byte; `from_utf8` takes ASCII by the word.
+        let text = std::str::from_utf8(plain).map_or_else(|_| String::from_utf8_lossy(plain), Cow::Borrowed);
         Ok(Self::read(&Payload::parse(&text)?, plain))
     }
 
@@ -83,7 +84,7 @@ impl Notice {
     }
 
     /// The name that rules know it by; `None` for what no rule can be written on.
-    pub fn rule_name(&self) -> Option<&'static str> {
+    pub fn rules_name(&self) -> Option<&'static str> {
         self.event.rules_name().or(self.rule)
     }
 }
@@ -210,7 +211,7 @@ fn dedupe_of(kind: &Kind, payload: &Payload<'_>, plain: &[u8]) -> Dedupe {
 
 /// Escapes the separator inside a value, so that two lists of values never make one key.
 fn push_escaped(key: &mut String, value: &str) {
-    if !value.contains(['|', '%']) {
+    if value.bytes().all(|b| b != b'|' && b != b'%') {
         return key.push_str(value);
     }
     for c in value.chars() {

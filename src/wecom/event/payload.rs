@@ -65,6 +65,9 @@ impl<'a> Payload<'a> {
 }
 
 fn at_path<'t, 'a>(tree: &'t Tree<'a>, path: &str) -> Option<Element<'t, 'a>> {
+    if path.bytes().all(|b| b != b'/') {
+        return tree.root().child(path);
+    }
     path.split('/').try_fold(tree.root(), |e, name| e.child(name))
 }
 

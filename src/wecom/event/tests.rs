@@ -79,7 +79,7 @@ fn every_kind_of_the_table_is_recognised_and_tells_its_repeats_from_its_neighbou
         let a = notice(&a);
         assert_eq!(a.kind, kind.word, "{kind:?}");
         assert_ne!(a.event.body, EventBody::Unknown, "{kind:?}");
-        assert_eq!(a.rule_name().is_some(), kind.rule.is_some(), "{kind:?}");
+        assert_eq!(a.rules_name().is_some(), kind.rule.is_some(), "{kind:?}");
         assert!(
             kind.change.is_none() || a.change_type.as_deref() == kind.change,
             "{kind:?}"
@@ -137,7 +137,7 @@ fn each_direction_of_a_relation_has_the_name_that_rules_use() {
         ("msg_audit_approved", "", "archive_agreed"),
     ] {
         let xml = contact_event(change, more);
-        assert_eq!(notice(&xml).rule_name(), Some(name));
+        assert_eq!(notice(&xml).rules_name(), Some(name));
         assert_eq!(Event::parse(xml.as_bytes()).unwrap().rules_name(), Some(name));
     }
     let empty = notice(&contact_event("add_external_contact", "<State></State><WelcomeCode/>"));
@@ -172,7 +172,7 @@ fn ids_that_cannot_be_ids_make_an_event_unknown_instead_of_losing_it() {
     ] {
         let n = notice(&bad);
         assert_eq!(
-            (&n.event.body, n.kind, n.rule_name()),
+            (&n.event.body, n.kind, n.rules_name()),
             (&EventBody::Unknown, "unknown", None),
             "{bad}"
         );
@@ -215,7 +215,7 @@ fn a_separator_inside_a_value_never_makes_two_keys_equal() {
         ))
     };
     assert_eq!(key(&click("a|b%", "1")), "click|1|li|1|a%7Cb%25");
-    assert_eq!(click("k", "").rule_name(), Some("menu_click"));
+    assert_eq!(click("k", "").rules_name(), Some("menu_click"));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn the_doorbell_has_no_sender_and_is_never_a_repeat() {
          <Event>kf_msg_or_event</Event><Token>ENCAp</Token><OpenKfId>wk1</OpenKfId></xml>",
     );
     assert_eq!(
-        (n.dedupe.clone(), n.kind, n.rule_name()),
+        (n.dedupe.clone(), n.kind, n.rules_name()),
         (Dedupe::None, "kf_msg_or_event", None)
     );
     assert_eq!(n.subject, Subject::KfAccount(OpenKfId::parse("wk1").unwrap()));
@@ -243,7 +243,7 @@ fn groups_are_known_by_version_and_old_ones_without_a_change_type_are_updates() 
     let n = group("<ChangeType>update</ChangeType><UpdateDetail>add_member</UpdateDetail><CurMemVer>v2</CurMemVer>");
     assert_eq!(key(&n), "change_external_chat|update|wr1|add_member|v2|1");
     assert_eq!(n.subject, Subject::Group(ChatId::parse("wr1").unwrap()));
-    assert_eq!(n.rule_name(), Some("group_changed"));
+    assert_eq!(n.rules_name(), Some("group_changed"));
     let old = group("");
     assert_eq!(
         (old.kind, old.change_type.as_deref()),
