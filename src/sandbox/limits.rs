@@ -189,3 +189,52 @@ pub(super) fn reachable(rule: BroadcastRule, sent: &[i64], now: i64) -> bool {
         BroadcastRule::Day1 => same(&|at| china_day(at) == china_day(now)) < 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+    /// 2026-02-01 00:00 in China, a Sunday.
+    const FEBRUARY: i64 = 1_769_875_200_000;
+
+    #[test]
+    fn months_are_chinas_and_know_leap_years() {
+        assert_eq!(china_month(FEBRUARY), (2026, 2, 28));
+        assert_eq!(china_month(FEBRUARY - 1), (2026, 1, 31));
+        assert_eq!(china_month(1_709_136_000_000), (2024, 2, 29));
+    }
+
+    #[test]
+    fn a_day_rule_opens_again_at_midnight_in_china() {
+        let sent = [FEBRUARY - HOUR];
+        assert!(!reachable(BroadcastRule::Day1, &sent, FEBRUARY - 1));
+        assert!(reachable(BroadcastRule::Day1, &sent, FEBRUARY));
+    }
+
+    #[test]
+    fn a_week_rule_opens_again_on_monday() {
+        let sent = [FEBRUARY; 7];
+        assert!(!reachable(BroadcastRule::Week7, &sent, FEBRUARY + 24 * HOUR - 1));
+        assert!(reachable(BroadcastRule::Week7, &sent, FEBRUARY + 24 * HOUR));
+        assert!(reachable(BroadcastRule::Week7, &sent[..6], FEBRUARY));
+    }
+
+    #[test]
+    fn a_month_rule_allows_as_many_as_the_month_has_days() {
+        let sent = [FEBRUARY; 28];
+        assert!(!reachable(BroadcastRule::MonthDays, &sent, FEBRUARY + HOUR));
+        assert!(reachable(BroadcastRule::MonthDays, &sent[..27], FEBRUARY + HOUR));
+        assert!(reachable(BroadcastRule::MonthDays, &sent, FEBRUARY + 28 * 24 * HOUR));
+    }
+
+    #[test]
+    fn a_full_window_blocks_as_long_as_it_is() {
+        let mut meters = Meters::default();
+        assert!(meters.pass("a", 0, 1, 10));
+        assert!(!meters.pass("a", 1, 1, 10));
+        assert!(!meters.pass("a", 60_000, 1, 10));
+        assert!(meters.pass("a", 60_001, 1, 10));
+        assert!(meters.pass("b", 1, 1, 10), "one API's block is not another's");
+    }
+}

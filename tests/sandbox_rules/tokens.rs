@@ -103,7 +103,7 @@ async fn an_app_may_call_only_what_its_kinds_allow() {
 async fn too_many_calls_at_the_same_time_are_45033() {
     let wecom = Wecom::start(Sandbox::coffee().limits(|l| l.api_concurrent = 1)).await;
     wecom
-        .control("/sandbox/fault", json!({"path": "user/get", "delay_ms": 300}))
+        .control("/sandbox/fault", json!({"path": "user/get", "delay_ms": 1_000}))
         .await;
     let (slow, fast) = tokio::join!(wecom.get("user/get", "&userid=lisi"), async {
         while wecom.sandbox.state()["faults"] != json!([]) {
