@@ -130,7 +130,8 @@ impl World {
             Verb::Get if !incoming.get => return refuse(40058, "GET expected"),
             Verb::Post | Verb::Upload if incoming.get => return refuse(40058, "POST expected"),
             Verb::Get | Verb::Upload => Value::Null,
-            Verb::Post => match serde_json::from_slice::<Value>(&incoming.raw) {
+            Verb::Either if incoming.get => json!({}),
+            Verb::Post | Verb::Either => match serde_json::from_slice::<Value>(&incoming.raw) {
                 Ok(body @ Value::Object(_)) => body,
                 _ => return refuse(40058, "the body is no JSON object"),
             },

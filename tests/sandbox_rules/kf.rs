@@ -177,12 +177,29 @@ async fn a_kf_message_is_checked_field_by_field() {
 }
 
 #[tokio::test]
+async fn a_customers_picture_can_be_fetched() {
+    let wecom = Wecom::coffee().await;
+    wecom
+        .do_json(json!({"do": "kf_write", "contact": WANG, "content": {"msgtype": "image"}}))
+        .await;
+    let page = sync(&wecom, &Value::Null).await;
+    let id = page["msg_list"][0]["image"]["media_id"].as_str().unwrap();
+    let fetch = hyper::Request::get(wecom.api("media/get", &format!("&media_id={id}")));
+    assert!(wecom.raw(fetch, "".into()).await.unwrap().1.starts_with(b"\x89PNG"));
+}
+
+#[tokio::test]
 async fn accounts_receptionists_and_active_customers_are_listed() {
     let wecom = Wecom::coffee().await;
     let accounts = wecom.post("kf/account/list", json!({"offset": 0, "limit": 100})).await;
     assert_eq!(accounts["account_list"][0]["open_kfid"], KF);
     assert_eq!(accounts["account_list"][0]["manage_privilege"], true);
     assert_eq!(wecom.code("kf/account/list", json!({"limit": 101})).await, 40058);
+    assert_eq!(
+        wecom.get("kf/account/list", "").await["errcode"],
+        0,
+        "the verb of older SDKs"
+    );
     wecom
         .do_json(json!({"do": "kf_duty", "servicer": "lisi", "on": false}))
         .await;
