@@ -178,10 +178,11 @@ impl World {
             return refuse(40013, corp_id);
         };
         let Some(app) = corp.apps.iter().find(|a| a.secret == *secret).map(|a| a.name.clone()) else {
-            let window = self.wrong_secrets.entry(incoming.ip.clone()).or_default();
+            let hour = || Window::of_ms(3_600_000);
+            let window = self.wrong_secrets.entry(incoming.ip.clone()).or_insert_with(hour);
             window.note(now);
-            if window.count(now, 3_600_000) >= corp.limits.wrong_secrets {
-                window.clear();
+            if window.count(now) >= corp.limits.wrong_secrets {
+                self.wrong_secrets.remove(&incoming.ip);
                 self.banned.insert(incoming.ip.clone(), now + 3_600_000);
             }
             return refuse(40001, "");
