@@ -88,7 +88,7 @@ pub enum Act {
         scene_param: String,
     },
     /// A customer writes to kf: `text` (with `menu_id` it was a click on a menu), or any `content` with its
-    /// msgtype.
+    /// msgtype. A picture without a media_id gets one.
     KfWrite {
         #[serde(default)]
         account: Option<String>,

@@ -51,6 +51,8 @@ impl<'a> Call<'a> {
 pub(super) enum Verb {
     Get,
     Post,
+    /// POST with JSON; GET too, from the API's older days, and SDKs still use it.
+    Either,
     /// POST with a multipart body.
     Upload,
 }
@@ -125,7 +127,7 @@ pub(super) static APIS: &[Api] = &[
     api("kf/send_msg_on_event", Verb::Post, K, kf_send::on_event),
     api("kf/service_state/get", Verb::Post, K, kf_session::get),
     api("kf/service_state/trans", Verb::Post, K, kf_session::trans),
-    api("kf/account/list", Verb::Post, K, kf_account::list),
+    api("kf/account/list", Verb::Either, K, kf_account::list),
     api("kf/servicer/list", Verb::Get, K, kf_account::servicers),
     api("kf/customer/batchget", Verb::Post, K, kf_account::customers),
     api("media/upload", Verb::Upload, None, media::upload),

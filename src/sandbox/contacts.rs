@@ -104,7 +104,7 @@ pub(super) fn by_user(corp: &mut Corp, call: &Call<'_>) -> Answer {
         .may_int("limit")?
         .filter(|n| *n > 0)
         .map_or(50, |n| usize::try_from(n.min(100)).unwrap_or(100));
-    let (from, _) = super::fields::Fields(&json!({"cursor": body.may_text("cursor")?})).page(1, 1)?;
+    let from = body.cursor()?;
     let rows: Vec<Value> = corp
         .relations
         .iter()

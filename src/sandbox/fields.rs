@@ -91,15 +91,20 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A page's offset out of `cursor` (50100 when it is none of ours); missing or empty is the beginning.
+    pub(super) fn cursor(self) -> Result<usize, Refusal> {
+        match self.may_text("cursor")? {
+            None => Ok(0),
+            Some(c) => c
+                .strip_prefix("page-")
+                .and_then(|n| n.parse().ok())
+                .map_or_else(|| refuse(50100, "cursor"), Ok),
+        }
+    }
+
     /// A page's offset out of `cursor`, and its length out of `limit`.
     pub(super) fn page(self, usual: usize, most: usize) -> Result<(usize, usize), Refusal> {
-        let from = match self.may_text("cursor")? {
-            None => 0,
-            Some(c) => match c.strip_prefix("page-").and_then(|n| n.parse().ok()) {
-                Some(n) => n,
-                None => return refuse(50100, "cursor"),
-            },
-        };
+        let from = self.cursor()?;
         let limit = match self.may_int("limit")? {
             None | Some(0) => usual,
             Some(n) => match usize::try_from(n) {

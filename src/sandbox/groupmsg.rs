@@ -80,7 +80,7 @@ pub(super) fn list(corp: &mut Corp, call: &Call<'_>) -> Answer {
         Some(n @ 1..=100) => usize::try_from(n).unwrap_or(50),
         _ => 50,
     };
-    let (from, _) = super::fields::Fields(&json!({"cursor": body.may_text("cursor")?})).page(1, 1)?;
+    let from = body.cursor()?;
     let rows: Vec<&Broadcast> = corp
         .broadcasts
         .iter()

@@ -5,22 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::act::{self, Act};
-use super::corp::{App, Corp, Relation, Seen};
+use super::corp::{App, Corp};
 use super::fault::Fault;
 use super::limits::Limits;
 use super::post::{self, Posted};
 use super::setup::Setup;
 use super::shared::Shared;
-use super::world::{Recorded, World};
+use super::world::World;
 
 /// A running simulated WeCom; clones are the same one.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(pub(super) Arc<Shared>);
 
 /// A sandbox that listens. Dropping it closes the listener and every connection.
 pub struct Handle {
@@ -93,12 +93,12 @@ impl Sandbox {
         Self(Arc::clone(shared))
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut World, i64) -> T) -> T {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut World, i64) -> T) -> T {
         let now = self.now_ms();
         f(&mut self.0.world(), now)
     }
 
-    fn corp<T>(&self, id: Option<&str>, f: impl FnOnce(&mut Corp, i64) -> T) -> Result<T, String> {
+    pub(super) fn corp<T>(&self, id: Option<&str>, f: impl FnOnce(&mut Corp, i64) -> T) -> Result<T, String> {
         self.with(|world, now| match world.corp(id) {
             Some(corp) => Ok(f(corp, now)),
             None => Err("no such corp".to_owned()),
@@ -217,124 +217,6 @@ impl Sandbox {
         let corp_id = self.corp(None, |corp, _| corp.corp_id.clone())?;
         post::verify(&self.0, &corp_id, app).await
     }
-
-    /// Every API call so far.
-    pub fn calls(&self) -> Vec<Recorded> {
-        self.0.world().ledger.clone()
-    }
-
-    /// The calls of one path.
-    pub fn calls_of(&self, path: &str) -> Vec<Recorded> {
-        self.0
-            .world()
-            .ledger
-            .iter()
-            .filter(|c| c.path == path)
-            .cloned()
-            .collect()
-    }
-
-    /// What people saw, in order.
-    pub fn messages(&self) -> Vec<Seen> {
-        self.0
-            .world()
-            .corps
-            .values()
-            .flat_map(|c| c.seen.iter().cloned())
-            .collect()
-    }
-
-    /// What one person saw.
-    pub fn messages_to(&self, person: &str) -> Vec<Seen> {
-        let mut seen = self.messages();
-        seen.retain(|m| m.to == person);
-        seen
-    }
-
-    /// Every try of a callback so far.
-    pub fn callbacks(&self) -> Vec<Posted> {
-        self.0.world().posted.clone()
-    }
-
-    /// The relation of a pair in the first corp.
-    pub fn relation(&self, member: &str, contact: &str) -> Option<Relation> {
-        self.corp(None, |corp, _| corp.relation(member, contact).cloned())
-            .ok()
-            .flatten()
-    }
-
-    /// A pair's tags as `Group/Tag`, sorted.
-    pub fn tags_of(&self, member: &str, contact: &str) -> Vec<String> {
-        let tags = self.corp(None, |corp, _| {
-            let Some(relation) = corp.relation(member, contact) else {
-                return Vec::new();
-            };
-            let mut names: Vec<String> = corp
-                .tag_groups
-                .iter()
-                .flat_map(|g| g.tags.iter().map(move |t| (g, t)))
-                .filter(|(_, t)| relation.tags.contains(&t.id))
-                .map(|(g, t)| format!("{}/{}", g.name, t.name))
-                .collect();
-            names.sort_unstable();
-            names
-        });
-        tags.unwrap_or_default()
-    }
-
-    /// A kf session's state as WeCom shows it.
-    pub fn kf_state(&self, account: &str, contact: &str) -> i64 {
-        self.corp(None, |corp, now| super::kf_session::state(corp, account, contact, now))
-            .unwrap_or(4)
-    }
-
-    /// The msgids of broadcasts so far.
-    pub fn broadcasts(&self) -> Vec<String> {
-        self.corp(None, |corp, _| {
-            corp.broadcasts.iter().map(|b| b.msgid.clone()).collect()
-        })
-        .unwrap_or_default()
-    }
-
-    /// Who is there and who knows whom, for people and for tests over HTTP. Holds no secrets.
-    pub fn state(&self) -> Value {
-        self.with(|world, now| {
-            let corps: Vec<Value> = world.corps.values().map(corp_state).collect();
-            json!({"now_ms": now, "corps": corps, "faults": world.faults})
-        })
-    }
-}
-
-fn corp_state(corp: &Corp) -> Value {
-    let relations: Vec<Value> = corp
-        .relations
-        .iter()
-        .map(|((member, contact), r)| json!({"member": member, "contact": contact, "relation": r}))
-        .collect();
-    let sessions: Vec<Value> = corp
-        .sessions
-        .iter()
-        .map(|((account, contact), s)| json!({"account": account, "contact": contact, "session": s}))
-        .collect();
-    let apps: Vec<Value> = corp
-        .apps
-        .iter()
-        .map(|a| json!({"name": a.name, "agent_id": a.agent_id, "kinds": a.kinds, "callback_url": a.callback_url}))
-        .collect();
-    let tags: Vec<Value> = corp
-        .tag_groups
-        .iter()
-        .flat_map(|g| {
-            g.tags
-                .iter()
-                .map(move |t| json!({"id": t.id, "group": g.name, "tag": t.name}))
-        })
-        .collect();
-    json!({
-        "corp_id": corp.corp_id, "apps": apps, "members": corp.members, "contacts": corp.contacts,
-        "relations": relations, "kf": corp.kf, "sessions": sessions, "tags": tags,
-        "broadcasts": corp.broadcasts, "limits": corp.limits,
-    })
 }
 
 impl Handle {

@@ -77,74 +77,88 @@ impl Default for Limits {
     }
 }
 
-/// Events of the last hour, in seconds, oldest first.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Window(VecDeque<(i64, u32)>);
+/// A rolling window: exact to the millisecond, constant cost per call on average.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    span_ms: i64,
+    counts: VecDeque<(i64, u32)>,
+    total: u32,
+}
 
 impl Window {
-    /// How many there were in the last `span_ms` before `now`.
-    pub(super) fn count(&self, now: i64, span_ms: i64) -> u32 {
-        self.0
-            .iter()
-            .rev()
-            .take_while(|(at, _)| *at > now - span_ms)
-            .map(|(_, n)| n)
-            .sum()
+    /// An empty window that long.
+    pub(super) fn of_ms(span_ms: i64) -> Self {
+        Self {
+            span_ms,
+            counts: VecDeque::new(),
+            total: 0,
+        }
     }
 
-    /// Notes one, and forgets what is older than an hour.
+    /// How many there are in the window that ends `now`.
+    pub(super) fn count(&mut self, now: i64) -> u32 {
+        while let Some((at, n)) = self.counts.front()
+            && *at <= now - self.span_ms
+        {
+            self.total -= n;
+            self.counts.pop_front();
+        }
+        self.total
+    }
+
+    /// Notes one.
     pub(super) fn note(&mut self, now: i64) {
-        while self.0.front().is_some_and(|(at, _)| *at <= now - 3_600_000) {
-            self.0.pop_front();
-        }
-        match self.0.back_mut() {
+        self.total += 1;
+        match self.counts.back_mut() {
             Some((at, n)) if *at == now => *n += 1,
-            _ => self.0.push_back((now, 1)),
+            _ => self.counts.push_back((now, 1)),
         }
-    }
-
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 
-/// Frequency counters by name: counts one call, or says that it must be refused.
+/// Frequency counters by name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meters {
-    windows: BTreeMap<String, Window>,
+    windows: BTreeMap<String, [Window; 2]>,
     blocked: BTreeMap<String, i64>,
 }
 
+const SPANS_MS: [i64; 2] = [60_000, 3_600_000];
+
 impl Meters {
-    /// Counts a call under `key`; false = over the limit, and blocked as long as the window that was full
+    /// Counts a call under `key`; false = over a limit, and blocked as long as the window that was full
     /// (60 s or 60 min).
     pub(super) fn pass(&mut self, key: &str, now: i64, per_minute: u32, per_hour: u32) -> bool {
         if self.blocked.get(key).is_some_and(|until| now < *until) {
             return false;
         }
-        let window = self.windows.entry(key.to_owned()).or_default();
-        let block = if window.count(now, 60_000) >= per_minute {
-            60_000
-        } else if window.count(now, 3_600_000) >= per_hour {
-            3_600_000
-        } else {
-            window.note(now);
-            return true;
-        };
-        window.clear();
-        self.blocked.insert(key.to_owned(), now + block);
-        false
+        match self.count(key, now, [per_minute, per_hour]) {
+            None => true,
+            Some(full_ms) => {
+                self.blocked.insert(key.to_owned(), now + full_ms);
+                false
+            }
+        }
     }
 
-    /// Counts under `key` when both windows have room; true = counted. Never blocks longer than its windows.
+    /// Counts under `key` when both windows have room; true = counted. Blocks nobody.
     pub(super) fn room(&mut self, key: &str, now: i64, per_minute: u32, per_hour: u32) -> bool {
-        let window = self.windows.entry(key.to_owned()).or_default();
-        let room = window.count(now, 60_000) < per_minute && window.count(now, 3_600_000) < per_hour;
-        if room {
-            window.note(now);
+        self.count(key, now, [per_minute, per_hour]).is_none()
+    }
+
+    /// Counts one, or returns the length of the window that is full.
+    fn count(&mut self, key: &str, now: i64, most: [u32; 2]) -> Option<i64> {
+        let windows = self
+            .windows
+            .entry(key.to_owned())
+            .or_insert_with(|| SPANS_MS.map(Window::of_ms));
+        for (window, most) in windows.iter_mut().zip(most) {
+            if window.count(now) >= most {
+                return Some(window.span_ms);
+            }
         }
-        room
+        windows.iter_mut().for_each(|w| w.note(now));
+        None
     }
 }
 
@@ -187,5 +201,54 @@ pub(super) fn reachable(rule: BroadcastRule, sent: &[i64], now: i64) -> bool {
         // 1970-01-01 was a Thursday; WeCom's week starts on Monday.
         BroadcastRule::Week7 => same(&|at| (china_day(at) + 3).div_euclid(7) == (china_day(now) + 3).div_euclid(7)) < 7,
         BroadcastRule::Day1 => same(&|at| china_day(at) == china_day(now)) < 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+    /// 2026-02-01 00:00 in China, a Sunday.
+    const FEBRUARY: i64 = 1_769_875_200_000;
+
+    #[test]
+    fn months_are_chinas_and_know_leap_years() {
+        assert_eq!(china_month(FEBRUARY), (2026, 2, 28));
+        assert_eq!(china_month(FEBRUARY - 1), (2026, 1, 31));
+        assert_eq!(china_month(1_709_136_000_000), (2024, 2, 29));
+    }
+
+    #[test]
+    fn a_day_rule_opens_again_at_midnight_in_china() {
+        let sent = [FEBRUARY - HOUR];
+        assert!(!reachable(BroadcastRule::Day1, &sent, FEBRUARY - 1));
+        assert!(reachable(BroadcastRule::Day1, &sent, FEBRUARY));
+    }
+
+    #[test]
+    fn a_week_rule_opens_again_on_monday() {
+        let sent = [FEBRUARY; 7];
+        assert!(!reachable(BroadcastRule::Week7, &sent, FEBRUARY + 24 * HOUR - 1));
+        assert!(reachable(BroadcastRule::Week7, &sent, FEBRUARY + 24 * HOUR));
+        assert!(reachable(BroadcastRule::Week7, &sent[..6], FEBRUARY));
+    }
+
+    #[test]
+    fn a_month_rule_allows_as_many_as_the_month_has_days() {
+        let sent = [FEBRUARY; 28];
+        assert!(!reachable(BroadcastRule::MonthDays, &sent, FEBRUARY + HOUR));
+        assert!(reachable(BroadcastRule::MonthDays, &sent[..27], FEBRUARY + HOUR));
+        assert!(reachable(BroadcastRule::MonthDays, &sent, FEBRUARY + 28 * 24 * HOUR));
+    }
+
+    #[test]
+    fn a_full_window_blocks_as_long_as_it_is() {
+        let mut meters = Meters::default();
+        assert!(meters.pass("a", 0, 1, 10));
+        assert!(!meters.pass("a", 1, 1, 10));
+        assert!(!meters.pass("a", 60_000, 1, 10));
+        assert!(meters.pass("a", 60_001, 1, 10));
+        assert!(meters.pass("b", 1, 1, 10), "one API's block is not another's");
     }
 }

@@ -14,6 +14,9 @@ use super::limits::china_day;
 use super::media::must_have;
 use super::refusal::{Answer, Refusal, refuse};
 
+/// Beyond so many remembered requests, those older than the longest interval (M5) are forgotten.
+const MOST_REMEMBERED: usize = 10_000;
+
 /// `message/send`
 pub(super) fn send(corp: &mut Corp, call: &Call<'_>) -> Answer {
     let body = call.fields();
@@ -49,6 +52,9 @@ pub(super) fn send(corp: &mut Corp, call: &Call<'_>) -> Answer {
             .is_some_and(|before| call.now - before < interval * 1_000);
     if !repeated {
         if duplicate_check {
+            if corp.duplicates.len() >= MOST_REMEMBERED {
+                corp.duplicates.retain(|_, at| call.now - *at < 14_400_000);
+            }
             corp.duplicates.insert(key, call.now);
         }
         let (per_minute, per_hour) = (corp.limits.member_per_minute, corp.limits.member_per_hour);

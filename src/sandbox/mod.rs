@@ -6,6 +6,9 @@
 //! it. It knows only `crate::wecom`, never the gateway: what both believe about WeCom would otherwise never
 //! be tested.
 //!
+//! Around an act stand `"corp"`, `"copies"` (0 = WeCom loses the callback, 2 = it comes twice), `"silent"` and
+//! `"wait": false`. The control side (`control`) lists its paths at `GET /`.
+//!
 //! The hard decision: it is as strict as WeCom, also where WeCom is silent. What is over a member's limits is
 //! dropped with errcode 0, a half-added contact cannot be tagged, a broadcast sends nothing until somebody
 //! confirms it.
@@ -30,6 +33,7 @@ mod kf_session;
 mod kf_sync;
 mod kf_table;
 mod limits;
+mod look;
 mod media;
 mod members;
 mod message;

@@ -2,7 +2,7 @@
 //!
 //! Pure: every method is told the time and answers at once. HTTP and callbacks stand around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -67,7 +67,7 @@ struct Token {
 pub(super) struct World {
     pub corps: BTreeMap<String, Corp>,
     pub faults: Vec<Fault>,
-    pub ledger: Vec<Recorded>,
+    pub ledger: VecDeque<Recorded>,
     pub posted: Vec<Posted>,
     pub offset_ms: i64,
     tokens: BTreeMap<String, Token>,
@@ -75,7 +75,11 @@ pub(super) struct World {
     banned: BTreeMap<String, i64>,
     running: BTreeMap<String, u32>,
     hints: u64,
+    recorded: u64,
 }
+
+/// The ledger forgets its oldest calls beyond this number, so that a sandbox can run for weeks.
+const MOST_RECORDED: usize = 200_000;
 
 impl World {
     /// Answers one call.
@@ -126,7 +130,8 @@ impl World {
             Verb::Get if !incoming.get => return refuse(40058, "GET expected"),
             Verb::Post | Verb::Upload if incoming.get => return refuse(40058, "POST expected"),
             Verb::Get | Verb::Upload => Value::Null,
-            Verb::Post => match serde_json::from_slice::<Value>(&incoming.raw) {
+            Verb::Either if incoming.get => json!({}),
+            Verb::Post | Verb::Either => match serde_json::from_slice::<Value>(&incoming.raw) {
                 Ok(body @ Value::Object(_)) => body,
                 _ => return refuse(40058, "the body is no JSON object"),
             },
@@ -173,10 +178,11 @@ impl World {
             return refuse(40013, corp_id);
         };
         let Some(app) = corp.apps.iter().find(|a| a.secret == *secret).map(|a| a.name.clone()) else {
-            let window = self.wrong_secrets.entry(incoming.ip.clone()).or_default();
+            let hour = || Window::of_ms(3_600_000);
+            let window = self.wrong_secrets.entry(incoming.ip.clone()).or_insert_with(hour);
             window.note(now);
-            if window.count(now, 3_600_000) >= corp.limits.wrong_secrets {
-                window.clear();
+            if window.count(now) >= corp.limits.wrong_secrets {
+                self.wrong_secrets.remove(&incoming.ip);
                 self.banned.insert(incoming.ip.clone(), now + 3_600_000);
             }
             return refuse(40001, "");
@@ -242,7 +248,8 @@ impl World {
 
     /// Notes a call.
     pub(super) fn record(&mut self, mut entry: Recorded) {
-        entry.no = self.ledger.len() as u64 + 1;
+        self.recorded += 1;
+        entry.no = self.recorded;
         for secret in ["access_token", "corpsecret"] {
             if let Some(value) = entry.query.get_mut(secret) {
                 *value = "***".to_owned();
@@ -251,6 +258,9 @@ impl World {
         if entry.path == "gettoken" && entry.answer.get("access_token").is_some() {
             entry.answer["access_token"] = "***".into();
         }
-        self.ledger.push(entry);
+        if self.ledger.len() == MOST_RECORDED {
+            self.ledger.pop_front();
+        }
+        self.ledger.push_back(entry);
     }
 }
