@@ -28,6 +28,7 @@ mod prepare;
 mod screen;
 mod tags;
 mod token;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -39,9 +40,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use api::{Api, CallError, TIMEOUT};
-pub use call::fail_list;
 pub use facts::{FactPatch, MemberNotes};
 pub use prepare::BroadcastMessage;
+pub use work::fail_list;
 
 use crate::clock::StoreClock;
 use crate::content::Bundle;

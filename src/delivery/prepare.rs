@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::call::{self, Work};
+use super::call;
 use super::judge::Kind;
 use super::lookup::People;
 use super::media::{Need, NoMedia, Use};
 use super::screen::case;
+use super::work::{Said, Work};
 use super::{
     Api, Attempt, CallError, Delivery, FactPatch, Inner, Preparation, Prepared, Ready, compose, limiter, msgid,
 };
@@ -135,7 +136,7 @@ impl Inner {
                 let (assets, missing) = self.assets(&a.job.corp, &api.app.name, &needs, Some(until)).await;
                 notes.extend(missing.iter().map(|(n, _)| format!("without:{}", n.file.name)));
                 job = s.job;
-                let said = call::Said::new(s.rendered, needs, assets);
+                let said = Said::new(s.rendered, needs, assets);
                 let work = Work::Welcome {
                     code: code.clone(),
                     said,
@@ -268,7 +269,7 @@ impl Inner {
         spoken: Spoken,
         place: Place,
         notes: &mut Vec<String>,
-    ) -> Result<(call::Said, Option<Job>), Prepared> {
+    ) -> Result<(Said, Option<Job>), Prepared> {
         let needs = compose::needs(&spoken.rendered, place);
         let until = Some(a.now.plus(MEDIA_WAIT));
         let (assets, missing) = self.assets(&a.job.corp, app, &needs, until).await;
@@ -282,7 +283,7 @@ impl Inner {
                 other => return Err(other),
             }
         }
-        Ok((call::Said::new(spoken.rendered, needs, assets), spoken.job))
+        Ok((Said::new(spoken.rendered, needs, assets), spoken.job))
     }
 }
 

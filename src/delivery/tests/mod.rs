@@ -41,6 +41,7 @@ enum Reply {
     Json(Value),
     Status(u16),
     Text(&'static str),
+    Slow(u64),
     Hang,
 }
 
@@ -67,37 +68,55 @@ struct Script {
     always: HashMap<String, Reply>,
     seen: Vec<Seen>,
     tokens: u32,
+    revoked: Option<&'static str>,
 }
 
 type Shared = Arc<Mutex<Script>>;
+
+/// Notes the call and takes what the test wants to be answered.
+fn scripted(script: &Shared, path: &str, query: Option<&str>, body: &[u8]) -> Option<Reply> {
+    let mut s = script.lock().unwrap();
+    s.seen.push(Seen {
+        path: path.into(),
+        query: query.unwrap_or_default().into(),
+        body: body.to_vec(),
+    });
+    let token = |t: &str| query.is_some_and(|q| q.split('&').any(|p| p == format!("access_token={t}")));
+    if s.revoked.is_some_and(token) {
+        return Some(errcode(42001));
+    }
+    let next = s.next.get_mut(path).and_then(VecDeque::pop_front);
+    next.or_else(|| s.always.get(path).cloned())
+}
+
+/// What WeCom answers on a good day.
+fn usual(script: &Shared, path: &str) -> Reply {
+    let mut s = script.lock().unwrap();
+    s.tokens += 1;
+    let n = s.tokens;
+    Reply::Json(match path {
+        "gettoken" => json!({"errcode": 0, "access_token": format!("T{n}"), "expires_in": 7200}),
+        "media/upload" => json!({"media_id": format!("M{n}")}),
+        "media/uploadimg" => json!({"errcode": 0, "url": format!("https://p/{n}")}),
+        _ => json!({"errcode": 0, "errmsg": "ok"}),
+    })
+}
 
 async fn answer(State(script): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, 32 << 20).await.unwrap_or_default();
     let path = parts.uri.path().trim_start_matches("/cgi-bin/").to_owned();
-    let reply = {
-        let mut s = script.lock().unwrap();
-        s.seen.push(Seen {
-            path: path.clone(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            body: body.to_vec(),
-        });
-        let scripted = s.next.get_mut(&path).and_then(VecDeque::pop_front);
-        scripted.or_else(|| s.always.get(&path).cloned()).unwrap_or_else(|| {
-            s.tokens += 1;
-            Reply::Json(match path.as_str() {
-                "gettoken" => json!({"errcode": 0, "access_token": format!("T{}", s.tokens), "expires_in": 7200}),
-                "media/upload" => json!({"media_id": format!("M{}", s.tokens)}),
-                "media/uploadimg" => json!({"errcode": 0, "url": format!("https://p/{}", s.tokens)}),
-                _ => json!({"errcode": 0, "errmsg": "ok"}),
-            })
-        })
-    };
+    let mut scripted = scripted(&script, &path, parts.uri.query(), &body);
+    if let Some(Reply::Slow(ms)) = scripted {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        scripted = None;
+    }
+    let reply = scripted.unwrap_or_else(|| usual(&script, &path));
     match reply {
         Reply::Json(v) => v.to_string().into_response(),
         Reply::Status(n) => StatusCode::from_u16(n).unwrap().into_response(),
         Reply::Text(t) => t.into_response(),
-        Reply::Hang => {
+        Reply::Hang | Reply::Slow(_) => {
             std::future::pending::<()>().await;
             unreachable!()
         }
