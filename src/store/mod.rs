@@ -13,6 +13,7 @@
 
 pub mod calendar;
 mod open;
+pub mod redis;
 pub mod rolling;
 pub mod size;
 pub mod sqlite;

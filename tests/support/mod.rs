@@ -2,4 +2,5 @@
 #![expect(dead_code, reason = "each test binary uses a part")]
 
 pub mod harness;
+pub mod redis;
 pub mod suite;
