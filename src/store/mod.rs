@@ -16,11 +16,13 @@ mod open;
 pub mod redis;
 pub mod rolling;
 pub mod size;
+pub mod spool;
 pub mod sqlite;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 
 use crate::model::{JobId, Lane, Partition, StoreTime};
 
@@ -73,6 +75,16 @@ pub struct Mark {
     pub kind: MarkKind,
     /// SHA-256 of the dedupe key, prefix included. An implementation may keep 63 bits of it.
     pub key: [u8; 32],
+}
+
+impl Mark {
+    /// The mark of a dedupe key; `key` carries its prefix (corp, or corp and app) already.
+    pub fn new(kind: MarkKind, key: &str) -> Self {
+        Self {
+            kind,
+            key: Sha256::digest(key.as_bytes()).into(),
+        }
+    }
 }
 
 /// One entry to append to a partition's journal.
