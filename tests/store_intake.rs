@@ -1,5 +1,7 @@
 //! The intake: straight to the store while it answers, through the spool while it does not, in order, once.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 mod support;
 
 use std::path::Path;

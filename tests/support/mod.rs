@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 pub mod harness;
+pub mod model;
 pub mod redis;
 pub mod suite;
