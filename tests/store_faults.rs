@@ -441,3 +441,87 @@ async fn many_callers_share_one_transaction_and_each_gets_its_own_answer() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=200).collect::<Vec<u64>>());
 }
+
+/// Linux' limit on the size of files stands in for a full disk: a process of its own, because the limit is the
+/// process'. The shell ignores SIGXFSZ for it, so that writes fail instead.
+#[test]
+fn a_full_disk_is_an_honest_error_and_passes_when_there_is_room() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -S -f 2000; exec \"$0\" --exact the_process_on_a_full_disk --ignored --nocapture")
+        .arg(std::env::current_exe().unwrap())
+        .env("STORE_FULL_DISK", dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(lines.by_ref().any(|l| l.contains("FULL")), "the disk never got full");
+    let pid = child.id().to_string();
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &pid, "--fsize=unlimited:unlimited"])
+        .status()
+        .unwrap();
+    assert!(lifted.success());
+    child.stdin.take().unwrap().write_all(b"room\n").unwrap();
+    assert!(lines.by_ref().any(|l| l.contains("BACK")), "it did not recover");
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+#[ignore = "the other process of the test above"]
+async fn the_process_on_a_full_disk() {
+    let Some(dir) = std::env::var_os("STORE_FULL_DISK") else {
+        return;
+    };
+    let dir = std::path::PathBuf::from(dir);
+    let store = SqliteStore::open(&dir.join("gateway.db"), Role::Serve, KEEP).unwrap();
+    let spool = wecom_gateway::store::spool::Spool::open(&dir.join("spool.db")).unwrap();
+    let p = part(1);
+    let e = entry(p, None, &[7; 20_000]);
+    let got = store
+        .acquire(p, &OwnerRecord::default(), "me", "n")
+        .await
+        .unwrap()
+        .unwrap();
+    let mut kept = 0;
+    let failed = loop {
+        match store.append(std::slice::from_ref(&e)).await {
+            Ok(_) => kept += 1,
+            Err(e) => break e,
+        }
+        assert!(kept < 1_000);
+    };
+    assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
+    let big = doc("d", Some(&[1; 20_000]), Duration::from_secs(9));
+    let mut c = at(0);
+    c.docs = vec![big];
+    assert!(matches!(
+        store.commit(&got.fence, 0, &c).await,
+        Err(StoreError::Lost(_))
+    ));
+    let mut spooled = 0;
+    let failed = loop {
+        match spool.put(p, None, vec![7; 20_000]).await {
+            Ok(_) => spooled += 1,
+            Err(e) => break e,
+        }
+        assert!(spooled < 1_000);
+    };
+    assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
+    assert_eq!(store.read(p, 0, 1_000).await.unwrap().len(), kept, "reading goes on");
+    println!("FULL");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    assert!(matches!(store.append(&[e]).await.unwrap()[0], Appended::New { n, .. } if n == kept as u64 + 1));
+    store.commit(&got.fence, 0, &c).await.unwrap();
+    assert!(spool.put(p, None, vec![7; 20_000]).await.unwrap());
+    assert_eq!(spool.depth().await.unwrap(), spooled + 1);
+    println!("BACK");
+}

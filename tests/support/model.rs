@@ -64,8 +64,11 @@ impl Model {
         {
             return Err(StoreError::Lost(String::new()));
         }
-        if c.position < expected || c.position > self.journal.len() as u64 {
+        if c.position < expected {
             return Err(StoreError::Refused(String::new()));
+        }
+        if c.position > self.journal.len() as u64 {
+            return Err(StoreError::Lost(String::new()));
         }
         let before = self.jobs.clone();
         for j in &c.jobs {

@@ -25,6 +25,9 @@ impl RedisStore {
     /// One script call for each partition of the batch, all under way at once. If one of them fails the whole
     /// answers with its error; what the others wrote stays, and a repeat finds it by its marks.
     pub(super) async fn append_all(&self, batch: &[Append]) -> StoreResult<Vec<Appended>> {
+        if let [one] = batch {
+            return self.append_one(one.partition, vec![one]).await;
+        }
         let mut groups: Vec<(Partition, Vec<usize>)> = Vec::new();
         for (i, a) in batch.iter().enumerate() {
             match groups.iter_mut().find(|(p, _)| *p == a.partition) {

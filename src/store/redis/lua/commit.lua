@@ -30,8 +30,12 @@ if (s[3] or '0') ~= ARGV[3] then
 end
 local head = tonumber(redis.call('GET', KEYS[2]) or '0')
 local expected, position = tonumber(ARGV[3]), tonumber(ARGV[4])
-if position < expected or position > head then
-  return redis.error_reply('REFUSED position ' .. ARGV[4] .. ' is not within ' .. ARGV[3] .. '..' .. head)
+if position < expected then
+  return redis.error_reply('REFUSED position ' .. ARGV[4] .. ' is before ' .. ARGV[3])
+end
+-- Decided what the journal does not have: the server has lost its tail.
+if position > head then
+  return redis.error_reply('LOST ' .. KEYS[1] .. ' ends at ' .. head .. ', decided up to ' .. ARGV[4])
 end
 
 -- Types of what will be written.
