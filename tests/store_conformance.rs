@@ -12,6 +12,12 @@ macro_rules! suite {
                 super::support::suite::$module::$name(&super::Harness::sqlite()).await;
             })*
         }
+        mod redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::support::suite::$module::$name(&super::Harness::redis().await).await;
+            })*
+        }
     };
 }
 

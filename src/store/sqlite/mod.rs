@@ -8,12 +8,12 @@
 //! [`StoreError::Unavailable`] and pass when their cause does.
 
 mod documents;
-mod file;
+pub(super) mod file;
 mod journal;
 mod limits;
 mod outbox;
 mod owner;
-mod worker;
+pub(super) mod worker;
 
 use std::fs::File;
 use std::path::Path;
