@@ -20,12 +20,12 @@ use tokio::sync::watch;
 use crate::callback::{self, Callbacks};
 use crate::clock::{self, StoreClock};
 use crate::delivery::{Bundles, Delivery};
-use crate::intake::{Accept, Intake};
+use crate::intake::{Accept, Intake, Local};
 use crate::metrics::Metrics;
 use crate::model::{Diagnostic, Partition};
 use crate::owner::{Context, Owner, OwnerOptions, Waker};
 use crate::settings::{Settings, StoreUrl};
-use crate::store::{self, Role, Store, spool::Spool};
+use crate::store::{self, Role, Store, StoreError, spool::Spool};
 
 pub use bundles::BundleShelf;
 pub use node::{Node, NodeError};
@@ -95,7 +95,9 @@ impl App {
                 TcpListener::bind(at).await.map_err(|e| StartError::Listen(at, e))?
             }
         };
-        let addr = listener.local_addr().map_err(|e| StartError::Listen(settings.server.listen, e))?;
+        let addr = listener
+            .local_addr()
+            .map_err(|e| StartError::Listen(settings.server.listen, e))?;
         let node = Node::open(&settings.server.node)?;
         let store = open(&settings, Role::Serve).await?;
         let max = settings.server.max_partitions;
@@ -104,16 +106,24 @@ impl App {
         let ready = Arc::new(http::Readiness::new(
             Arc::clone(&parts.intake),
             Arc::clone(&store),
+            Arc::clone(&metrics),
             parts.owner.status(),
         ));
-        let callbacks = Callbacks::new(&settings, accept, Arc::clone(&metrics))
-            .map_err(|e| StartError::Store(e.to_string()))?;
-        let router = callback::router(callbacks)
-            .merge(http::router(Arc::clone(&ready), Arc::clone(&metrics)));
+        let callbacks =
+            Callbacks::new(&settings, accept, Arc::clone(&metrics)).map_err(|e| StartError::Store(e.to_string()))?;
+        let router = callback::router(callbacks).merge(http::router(Arc::clone(&ready), Arc::clone(&metrics)));
         let (close, closed) = watch::channel(false);
         let server = tokio::spawn(http::serve(listener, router, closed));
         tracing::info!(%addr, partitions = max, "listening");
-        Ok(Self { addr, store, metrics, parts, server, close, ready })
+        Ok(Self {
+            addr,
+            store,
+            metrics,
+            parts,
+            server,
+            close,
+            ready,
+        })
     }
 
     /// Stops: readiness is withdrawn, a second later the listener closes, calls in flight get 8 s, partitions are
@@ -131,12 +141,16 @@ impl App {
 
 /// A registry of metrics; fails only on a name used twice, which is a bug.
 pub fn new_metrics() -> Result<Arc<Metrics>, StartError> {
-    Metrics::new().map(Arc::new).map_err(|e| StartError::Store(e.to_string()))
+    Metrics::new()
+        .map(Arc::new)
+        .map_err(|e| StartError::Store(e.to_string()))
 }
 
 /// Opens the settings' store.
 pub async fn open(settings: &Settings, role: Role) -> Result<Arc<dyn Store>, StartError> {
-    store::open(&settings.store, role).await.map_err(|e| StartError::Store(e.to_string()))
+    store::open(&settings.store, role)
+        .await
+        .map_err(|e| StartError::Store(e.to_string()))
 }
 
 impl Parts {
@@ -159,7 +173,7 @@ impl Parts {
         shelf.keep_in(Arc::clone(store));
         let shelf = Arc::new(shelf);
         let waker: Arc<OnceLock<Waker>> = Arc::default();
-        let intake = Arc::new(intake(settings, store, metrics, &waker, only.is_some())?);
+        let intake = intake(settings, store, metrics, &waker, only.is_some()).await?;
         let bundles: Arc<dyn Bundles> = shelf.clone();
         let delivery = Delivery::new(
             Arc::clone(settings),
@@ -191,9 +205,17 @@ impl Parts {
         };
         let (owner, w) = Owner::start(context, options);
         let _ = waker.set(w);
-        let generation =
-            tokio::spawn(node::watch_generation(node, owner.status(), Arc::clone(store), Arc::clone(metrics)));
-        Ok(Self { intake, owner, generation })
+        let generation = tokio::spawn(node::watch_generation(
+            node,
+            owner.status(),
+            Arc::clone(store),
+            Arc::clone(metrics),
+        ));
+        Ok(Self {
+            intake,
+            owner,
+            generation,
+        })
     }
 
     /// Hands everything over.
@@ -203,31 +225,29 @@ impl Parts {
     }
 }
 
-fn intake(
+async fn intake(
     settings: &Settings,
     store: &Arc<dyn Store>,
     metrics: &Arc<Metrics>,
     waker: &Arc<OnceLock<Waker>>,
     command: bool,
-) -> Result<Intake, StartError> {
-    let spool = match (&settings.store.url, &settings.store.spool) {
-        (StoreUrl::Redis(_), Some(path)) if !command => {
-            Some(Spool::open(path).map_err(|e| StartError::Store(format!("spool {}: {e}", path.display())))?)
-        }
+) -> Result<Arc<Intake>, StartError> {
+    let trouble = |path: &std::path::Path, e: StoreError| StartError::Store(format!("spool {}: {e}", path.display()));
+    let spool = match &settings.store.spool {
+        Some(path) if !command => Some(Spool::open(path).map_err(|e| trouble(path, e))?),
         _ => None,
     };
     let (owns, wakes) = (Arc::clone(waker), Arc::clone(waker));
-    Ok(Intake::new(
-        Arc::clone(store),
-        spool,
-        Arc::clone(metrics),
-        Arc::new(move |p| owns.get().is_some_and(|w| w.owns(p))),
-        Arc::new(move |p| {
+    let local = Local {
+        owns: Arc::new(move |p| owns.get().is_some_and(|w| w.owns(p))),
+        handover: Arc::new(move |p| {
             if let Some(w) = wakes.get() {
                 w.wake(p);
             }
         }),
-    ))
+    };
+    let intake = Intake::new(Arc::clone(store), spool, Arc::clone(metrics), local).await;
+    intake.map_err(|e| StartError::Store(e.to_string()))
 }
 
 /// Uploads the live bundles' media ahead, in the background.

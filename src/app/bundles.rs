@@ -38,7 +38,10 @@ impl BundleShelf {
                     for w in warnings {
                         tracing::warn!(corp = %corp.name, "{}", w.line(crate::model::text::Lang::En));
                     }
-                    metrics.bundle.with_label_values(&[corp.name.as_str(), bundle.hash.as_str()]).set(1);
+                    metrics
+                        .bundle
+                        .with_label_values(&[corp.name.as_str(), bundle.hash.as_str()])
+                        .set(1);
                     live.insert(corp.corp_id.clone(), Arc::new(bundle));
                 }
                 Err(found) => faults.extend(found.into_iter().filter(|f| !faults.contains(f)).collect::<Vec<_>>()),
@@ -52,7 +55,12 @@ impl BundleShelf {
 
     /// A shelf of bundles that are compiled already.
     pub fn of(settings: &Arc<Settings>, live: HashMap<CorpId, Arc<Bundle>>) -> Self {
-        Self { settings: Arc::clone(settings), live, older: Mutex::default(), store: Mutex::default() }
+        Self {
+            settings: Arc::clone(settings),
+            live,
+            older: Mutex::default(),
+            store: Mutex::default(),
+        }
     }
 
     /// The live bundle of a corp.
@@ -81,19 +89,26 @@ impl BundleShelf {
     /// Stores one corp's live bundle now; false when the store did not take it.
     pub async fn put_live(&self, store: &dyn Store, corp: &CorpId) -> bool {
         let Some(bundle) = self.live(corp) else { return false };
-        put(store, corp, &format!("bundle:{}", bundle.hash), &bundle.sources()).await.is_ok()
+        put(store, corp, &format!("bundle:{}", bundle.hash), &bundle.sources())
+            .await
+            .is_ok()
     }
 }
 
 async fn put(store: &dyn Store, corp: &CorpId, key: &str, sources: &[u8]) -> Result<(), ()> {
     let shared = store.shared(corp.as_str(), key).await.map_err(|_| ())?;
     // Written again at each start: that is what renews its time to live.
-    let set = store.compare_and_set(corp.as_str(), key, shared.version, Some(sources), Some(KEEP)).await;
+    let set = store
+        .compare_and_set(corp.as_str(), key, shared.version, Some(sources), Some(KEEP))
+        .await;
     match set {
         Ok(true) => Ok(()),
         Ok(false) | Err(crate::store::StoreError::Unavailable(_) | crate::store::StoreError::Lost(_)) => Err(()),
         Err(crate::store::StoreError::Refused(why)) => {
-            tracing::error!(why, "the bundle is too large for the store: jobs of it cannot be rendered by others");
+            tracing::error!(
+                why,
+                "the bundle is too large for the store: jobs of it cannot be rendered by others"
+            );
             Ok(())
         }
     }
@@ -110,10 +125,17 @@ impl Bundles for BundleShelf {
             return Some(Arc::clone(known));
         }
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let sources = store.shared(corp.as_str(), &format!("bundle:{hash}")).await.ok()?.value?;
+        let sources = store
+            .shared(corp.as_str(), &format!("bundle:{hash}"))
+            .await
+            .ok()?
+            .value?;
         let corp = self.settings.corp_by_id(corp)?;
         let bundle = Arc::new(Bundle::from_sources(&sources, corp).ok()?);
-        self.older.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, Arc::clone(&bundle));
+        self.older
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(slot, Arc::clone(&bundle));
         Some(bundle)
     }
 }

@@ -17,20 +17,32 @@ use crate::metrics::Metrics;
 use crate::owner::OwnerStatus;
 use crate::store::Store;
 
-/// A probe of the store takes no longer; then the spool decides.
+/// A look at the store for the detail takes no longer.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// What `/readyz` asks.
 pub(super) struct Readiness {
     intake: Arc<Intake>,
     store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
     owner: watch::Receiver<OwnerStatus>,
     withdrawn: AtomicBool,
 }
 
 impl Readiness {
-    pub fn new(intake: Arc<Intake>, store: Arc<dyn Store>, owner: watch::Receiver<OwnerStatus>) -> Self {
-        Self { intake, store, owner, withdrawn: AtomicBool::new(false) }
+    pub fn new(
+        intake: Arc<Intake>,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        owner: watch::Receiver<OwnerStatus>,
+    ) -> Self {
+        Self {
+            intake,
+            store,
+            metrics,
+            owner,
+            withdrawn: AtomicBool::new(false),
+        }
     }
 
     /// The gateway is stopping.
@@ -38,23 +50,22 @@ impl Readiness {
         self.withdrawn.store(true, Ordering::Release);
     }
 
-    /// Ready means: can accept durably. A store that can be read but not written is not ready, so it is written.
+    /// Ready means: can accept durably. The intake finds out by a real write, to the store or to the spool.
     async fn look(&self) -> (bool, serde_json::Value) {
         let stopping = self.withdrawn.load(Ordering::Acquire);
-        let store = matches!(tokio::time::timeout(PROBE, self.store.probe()).await, Ok(Ok(_)));
-        let spool = self.intake.can_spool();
+        let accepts = self.intake.can_accept().await;
         let held_back = match tokio::time::timeout(PROBE, crate::broadcast::is_held(&*self.store, "")).await {
             Ok(Ok(held)) => held,
             Ok(Err(_)) | Err(_) => false,
         };
         let status = self.owner.borrow().clone();
-        let ready = !stopping && (store || spool);
+        let ready = !stopping && accepts;
         let detail = serde_json::json!({
             "ready": ready,
             "stopping": stopping,
-            "store": store,
-            "spool": spool,
-            "spool_events": self.intake.spool_depth(),
+            "spooling": self.intake.spooling(),
+            "spool_events": self.metrics.spool_depth.get(),
+            "spool_oldest_seconds": self.metrics.spool_oldest.get(),
             "owned_partitions": status.held,
             "generation": status.generation,
             "broadcasts_held_after_data_loss": held_back,
@@ -75,12 +86,19 @@ pub(super) fn router(ready: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
 
 async fn readyz(State(ready): State<Arc<Readiness>>) -> impl IntoResponse {
     let (ok, detail) = ready.look().await;
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(detail))
 }
 
 async fn render(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        metrics.render(),
+    )
 }
 
 /// Serves until `closed`; requests under way are finished.

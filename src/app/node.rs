@@ -55,8 +55,13 @@ impl Node {
         if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
             std::fs::create_dir_all(dir).map_err(io)?;
         }
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(NodeError::InUse(path.to_owned())),
@@ -66,8 +71,18 @@ impl Node {
         file.read_to_string(&mut text).map_err(io)?;
         let known: Known = serde_json::from_str(&text).unwrap_or_default();
         let fresh = known.node.is_empty();
-        let known = if fresh { Known { node: random_hex(), generation: String::new() } } else { known };
-        let mut node = Self { file: Some(file), known };
+        let known = if fresh {
+            Known {
+                node: random_hex(),
+                generation: String::new(),
+            }
+        } else {
+            known
+        };
+        let mut node = Self {
+            file: Some(file),
+            known,
+        };
         if fresh {
             node.save().map_err(io)?;
         }
@@ -76,7 +91,13 @@ impl Node {
 
     /// A node that lives as long as one command.
     pub fn passing() -> Self {
-        Self { file: None, known: Known { node: format!("cmd-{}", random_hex()), generation: String::new() } }
+        Self {
+            file: None,
+            known: Known {
+                node: format!("cmd-{}", random_hex()),
+                generation: String::new(),
+            },
+        }
     }
 
     /// Its identity.

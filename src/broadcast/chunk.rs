@@ -63,7 +63,10 @@ pub enum Called {
 
 fn store_trouble(e: &StoreError, now: StoreTime) -> Prepared {
     tracing::warn!(error = %e, "a broadcast waits for the store");
-    Prepared::Later { until: now.plus(Duration::from_secs(2)), reason: "store" }
+    Prepared::Later {
+        until: now.plus(Duration::from_secs(2)),
+        reason: "store",
+    }
 }
 
 /// Checks that it may go out at all, reserves quota, composes, takes a permit. Called twice: the reservation
@@ -96,11 +99,19 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     }
     match is_held(&**store, id).await {
         Ok(false) => {}
-        Ok(true) => return Prepared::Later { until: now.plus(Duration::from_secs(5)), reason: "held_after_data_loss" },
+        Ok(true) => {
+            return Prepared::Later {
+                until: now.plus(Duration::from_secs(5)),
+                reason: "held_after_data_loss",
+            };
+        }
         Err(e) => return store_trouble(&e, now),
     }
     if let Some(until) = corp.safety.quiet_hours.and_then(|q| quiet_until(q, now)) {
-        return Prepared::Later { until, reason: "quiet_hours" };
+        return Prepared::Later {
+            until,
+            reason: "quiet_hours",
+        };
     }
     let api = match delivery.api(&job.corp, &job.app, AppKind::Contacts) {
         Ok(api) => api,
@@ -117,7 +128,17 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     let mut result = ChunkResult::default();
     let wanted = only(&corp, all, &mut result);
     let rule = quota_rule(corp.broadcast, now);
-    let reserved = reserve(&**store, job, &order, *chunk, sender.as_ref(), wanted, rule, &mut result).await;
+    let reserved = reserve(
+        &**store,
+        job,
+        &order,
+        *chunk,
+        sender.as_ref(),
+        wanted,
+        rule,
+        &mut result,
+    )
+    .await;
     let (granted, reservations) = match reserved {
         Ok(x) => x,
         Err(e) => return store_trouble(&e, now),
@@ -134,7 +155,15 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     if let Err(until) = api.permit::<AddMsgTemplate>().await {
         return Prepared::Later { until, reason: "limit" };
     }
-    Prepared::Ready(Box::new(Chunk { order, chunk: *chunk, call, granted, result, reservations, notes: Vec::new() }))
+    Prepared::Ready(Box::new(Chunk {
+        order,
+        chunk: *chunk,
+        call,
+        granted,
+        result,
+        reservations,
+        notes: Vec::new(),
+    }))
 }
 
 /// `only = [ids]`: nobody else is addressed.
@@ -142,9 +171,13 @@ fn only(corp: &Corp, all: Vec<ExternalUserId>, result: &mut ChunkResult) -> Vec<
     if corp.safety.only.is_empty() {
         return all;
     }
-    let (in_only, out): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|id| corp.safety.only.iter().any(|o| o == id.as_str()));
-    let cancelled = |id: &ExternalUserId| FailedRecipient { external_userid: id.to_string(), reason: "not_in_only".into() };
+    let (in_only, out): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|id| corp.safety.only.iter().any(|o| o == id.as_str()));
+    let cancelled = |id: &ExternalUserId| FailedRecipient {
+        external_userid: id.to_string(),
+        reason: "not_in_only".into(),
+    };
     result.failed.extend(out.iter().map(cancelled));
     in_only
 }
@@ -152,7 +185,11 @@ fn only(corp: &Corp, all: Vec<ExternalUserId>, result: &mut ChunkResult) -> Vec<
 /// When quiet hours end, if it is quiet now. They may go over midnight.
 fn quiet_until((from, to): (u16, u16), now: StoreTime) -> Option<StoreTime> {
     let minute = now.shanghai_minute();
-    let quiet = if from <= to { (from..to).contains(&minute) } else { minute >= from || minute < to };
+    let quiet = if from <= to {
+        (from..to).contains(&minute)
+    } else {
+        minute >= from || minute < to
+    };
     let day = now.shanghai_day() + i64::from(from > to && minute >= from);
     quiet.then(|| StoreTime::of_shanghai_day(day).plus(Duration::from_secs(u64::from(to) * 60)))
 }
@@ -179,7 +216,10 @@ fn days_of_month(now: StoreTime) -> u32 {
 
 type Reservations = Vec<(Partition, String, Vec<String>)>;
 
-#[expect(clippy::too_many_arguments, reason = "a reservation needs them all, and a struct for one call would hide that")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a reservation needs them all, and a struct for one call would hide that"
+)]
 async fn reserve(
     store: &dyn Store,
     job: &Job,
@@ -202,7 +242,13 @@ async fn reserve(
             let id = format!("{}/{}/{chunk}/{i}", order.id, order.hash.get(..16).unwrap_or_default());
             let member = sender.map(ToString::to_string);
             let contacts = some.iter().map(|c| (c.to_string(), member.clone())).collect();
-            let ask = Reserve { partition, id: id.clone(), corp: job.corp.to_string(), contacts, rule };
+            let ask = Reserve {
+                partition,
+                id: id.clone(),
+                corp: job.corp.to_string(),
+                contacts,
+                rule,
+            };
             let got = store.reserve(&ask).await?;
             let reserved = some.iter().zip(&got).filter(|(_, v)| matches!(v, Verdict::Reserved));
             reservations.push((partition, id, reserved.map(|(c, _)| c.to_string()).collect()));
@@ -228,7 +274,12 @@ async fn reserve(
 pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk: Chunk, tries: u32) -> Called {
     let api = match delivery.api(&job.corp, &job.app, AppKind::Contacts) {
         Ok(api) => api,
-        Err(_) => return Called::Retry { after: Duration::from_secs(5), reason: "no_app" },
+        Err(_) => {
+            return Called::Retry {
+                after: Duration::from_secs(5),
+                reason: "no_app",
+            };
+        }
     };
     let mut chunk = chunk;
     let names: Vec<String> = chunk.granted.iter().map(ToString::to_string).collect();
@@ -239,7 +290,10 @@ pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk:
             for name in &names {
                 if failed.contains(name.as_str()) {
                     let reason = "wecom_fail_list".into();
-                    chunk.result.failed.push(FailedRecipient { external_userid: name.clone(), reason });
+                    chunk.result.failed.push(FailedRecipient {
+                        external_userid: name.clone(),
+                        reason,
+                    });
                     refund.push(name.clone());
                 } else {
                     chunk.result.delivered += 1;
@@ -250,21 +304,38 @@ pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk:
             }
         }
         Err(CallError::Later { until, reason }) => {
-            return Called::Retry { after: until.since(delivery.now()), reason };
+            return Called::Retry {
+                after: until.since(delivery.now()),
+                reason,
+            };
         }
         Err(CallError::Refused { until: Some(until), .. }) => {
-            return Called::Retry { after: until.since(delivery.now()), reason: "refused" };
+            return Called::Retry {
+                after: until.since(delivery.now()),
+                reason: "refused",
+            };
         }
-        Err(CallError::NotSent(reason)) => return Called::Retry { after: Duration::from_secs(5), reason },
+        Err(CallError::NotSent(reason)) => {
+            return Called::Retry {
+                after: Duration::from_secs(5),
+                reason,
+            };
+        }
         Err(CallError::Refused { errcode, .. })
             if errcode::of(errcode).class == errcode::Class::Backoff && tries <= RETRIES =>
         {
-            return Called::Retry { after: Duration::from_secs(1 << tries.min(5)), reason: "busy" };
+            return Called::Retry {
+                after: Duration::from_secs(1 << tries.min(5)),
+                reason: "busy",
+            };
         }
         Err(CallError::Unclear(_)) => chunk.result.uncertain.extend(names.iter().cloned()),
         Err(CallError::Refused { errcode, .. }) => {
             let reason = errcode::of(errcode).reason.to_string();
-            let failed = |n: &String| FailedRecipient { external_userid: n.clone(), reason: reason.clone() };
+            let failed = |n: &String| FailedRecipient {
+                external_userid: n.clone(),
+                reason: reason.clone(),
+            };
             chunk.result.failed.extend(names.iter().map(failed));
             refund.clone_from(&names);
         }
@@ -281,10 +352,16 @@ async fn keep(store: &dyn Store, job: &Job, chunk: &Chunk, refund: &[String]) {
     for attempt in 0..5_u64 {
         let mut done = true;
         for (p, id, reserved) in &chunk.reservations {
-            let back: Vec<String> = reserved.iter().filter(|r| refund.contains(r.as_str())).cloned().collect();
+            let back: Vec<String> = reserved
+                .iter()
+                .filter(|r| refund.contains(r.as_str()))
+                .cloned()
+                .collect();
             done &= store.settle(*p, id, &back).await.is_ok();
         }
-        done &= store_result(store, partition, &job.corp, &chunk.order, chunk.chunk, &chunk.result).await.is_ok();
+        done &= store_result(store, partition, &job.corp, &chunk.order, chunk.chunk, &chunk.result)
+            .await
+            .is_ok();
         if done {
             return;
         }
@@ -304,13 +381,25 @@ async fn finish_all(
     outcome: Outcome,
     reason: String,
 ) -> Prepared {
-    let failed = all.into_iter().map(|external_userid| FailedRecipient { external_userid, reason: reason.clone() });
-    let result = ChunkResult { failed: failed.collect(), ..ChunkResult::default() };
+    let failed = all.into_iter().map(|external_userid| FailedRecipient {
+        external_userid,
+        reason: reason.clone(),
+    });
+    let result = ChunkResult {
+        failed: failed.collect(),
+        ..ChunkResult::default()
+    };
     match store_result(store, partition, &job.corp, order, chunk, &result).await {
-        Ok(()) => Prepared::End(Ending { recipients: recipients(&result), ..Ending::new(outcome, reason) }),
+        Ok(()) => Prepared::End(Ending {
+            recipients: recipients(&result),
+            ..Ending::new(outcome, reason)
+        }),
         Err(e) => {
             tracing::warn!(error = %e, "a broadcast's result could not be stored yet");
-            Prepared::Later { until: StoreTime(0), reason: "store" }
+            Prepared::Later {
+                until: StoreTime(0),
+                reason: "store",
+            }
         }
     }
 }
@@ -322,11 +411,22 @@ fn ending(result: &ChunkResult, notes: Vec<String>) -> Ending {
     } else if result.delivered > 0 {
         (Outcome::Delivered, "ok".to_owned())
     } else if let Some(f) = result.failed.first() {
-        (if f.reason == "not_in_only" { Outcome::Cancelled } else { Outcome::Rejected }, f.reason.clone())
+        (
+            if f.reason == "not_in_only" {
+                Outcome::Cancelled
+            } else {
+                Outcome::Rejected
+            },
+            f.reason.clone(),
+        )
     } else {
         (Outcome::Rejected, "quota".to_owned())
     };
-    Ending { recipients: recipients(result), notes, ..Ending::new(outcome, reason) }
+    Ending {
+        recipients: recipients(result),
+        notes,
+        ..Ending::new(outcome, reason)
+    }
 }
 
 fn recipients(result: &ChunkResult) -> Vec<RecipientEnd> {
@@ -338,7 +438,11 @@ fn recipients(result: &ChunkResult) -> Vec<RecipientEnd> {
     });
     let failed = result.failed.iter().map(|f| RecipientEnd {
         id: f.external_userid.clone(),
-        outcome: if matches!(f.reason.as_str(), "observe" | "not_in_only") { Outcome::Cancelled } else { Outcome::Rejected },
+        outcome: if matches!(f.reason.as_str(), "observe" | "not_in_only") {
+            Outcome::Cancelled
+        } else {
+            Outcome::Rejected
+        },
         reason: f.reason.clone().into(),
         until: None,
     });

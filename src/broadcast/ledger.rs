@@ -53,10 +53,22 @@ pub struct FailedRecipient {
 
 impl ChunkResult {
     fn pieces(&self) -> Vec<Self> {
-        let mut all = vec![Self { delivered: self.delivered, ..Self::default() }];
-        all.extend(self.refused.chunks(PIECE).map(|c| Self { refused: c.to_vec(), ..Self::default() }));
-        all.extend(self.uncertain.chunks(PIECE).map(|c| Self { uncertain: c.to_vec(), ..Self::default() }));
-        all.extend(self.failed.chunks(PIECE).map(|c| Self { failed: c.to_vec(), ..Self::default() }));
+        let mut all = vec![Self {
+            delivered: self.delivered,
+            ..Self::default()
+        }];
+        all.extend(self.refused.chunks(PIECE).map(|c| Self {
+            refused: c.to_vec(),
+            ..Self::default()
+        }));
+        all.extend(self.uncertain.chunks(PIECE).map(|c| Self {
+            uncertain: c.to_vec(),
+            ..Self::default()
+        }));
+        all.extend(self.failed.chunks(PIECE).map(|c| Self {
+            failed: c.to_vec(),
+            ..Self::default()
+        }));
         all
     }
 
@@ -87,7 +99,11 @@ pub(super) async fn store_result(
     let count = pieces.len();
     for (i, piece) in pieces.into_iter().enumerate() {
         let value = serde_json::to_vec(&(count, piece)).unwrap_or_default();
-        let put = DocPut { key: key(corp, order, chunk, i), value: Some(value), ttl: KEEP };
+        let put = DocPut {
+            key: key(corp, order, chunk, i),
+            value: Some(value),
+            ttl: KEEP,
+        };
         store.put_part(partition, &put).await?;
     }
     Ok(())
@@ -104,7 +120,11 @@ pub async fn results(
     let mut result = ChunkResult::default();
     let (mut i, mut count) = (0, 1);
     while i < count {
-        let bytes = store.docs(partition, &[key(corp, order, chunk, i)]).await?.pop().flatten();
+        let bytes = store
+            .docs(partition, &[key(corp, order, chunk, i)])
+            .await?
+            .pop()
+            .flatten();
         let Some((n, piece)) = bytes.and_then(|b| serde_json::from_slice::<(usize, ChunkResult)>(&b).ok()) else {
             return Ok(None);
         };
@@ -156,7 +176,10 @@ async fn change(store: &dyn Store, f: impl Fn(Option<Hold>) -> Option<Hold>) -> 
         if absent && after.is_none() {
             return Ok(());
         }
-        if store.compare_and_set(HOLD_SCOPE, HOLD_KEY, shared.version, after.as_deref(), None).await? {
+        if store
+            .compare_and_set(HOLD_SCOPE, HOLD_KEY, shared.version, after.as_deref(), None)
+            .await?
+        {
             return Ok(());
         }
     }

@@ -79,8 +79,15 @@ impl PreparedList {
         }
         let hash = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
         let count = recipients.len() as u64;
-        let order =
-            BroadcastOrder { id: id.into(), template: template.into(), bundle, sender, count, hash, chunks };
+        let order = BroadcastOrder {
+            id: id.into(),
+            template: template.into(),
+            bundle,
+            sender,
+            count,
+            hash,
+            chunks,
+        };
         Some(Self { order, parts })
     }
 }
@@ -120,12 +127,26 @@ pub async fn store_order(
     for (chunk, texts) in (0..).zip(&list.parts) {
         for (part, text) in (0..).zip(texts) {
             let key = part_key(corp, &list.order, chunk, part);
-            store.put_part(partition, &DocPut { key, value: Some(text.clone().into_bytes()), ttl: KEEP }).await?;
+            store
+                .put_part(
+                    partition,
+                    &DocPut {
+                        key,
+                        value: Some(text.clone().into_bytes()),
+                        ttl: KEEP,
+                    },
+                )
+                .await?;
         }
     }
     let mark = Mark::new(MarkKind::Broadcast, &format!("broadcast/{corp}/{}", list.order.id));
     let what = What::Broadcast(list.order.clone());
-    let body = EntryBody { conversation, app: app.clone(), what, raw: Vec::new() };
+    let body = EntryBody {
+        conversation,
+        app: app.clone(),
+        what,
+        raw: Vec::new(),
+    };
     let appended = intake.append_entries(&[(body, Some(mark))]).await?;
     Ok(matches!(appended.first(), Some(Appended::New { .. })))
 }
@@ -138,7 +159,10 @@ pub async fn parts(
     order: &BroadcastOrder,
     chunk: u32,
 ) -> StoreResult<Vec<ExternalUserId>> {
-    let size = order.chunks.get(chunk as usize).ok_or_else(|| StoreError::Refused("no such chunk".into()))?;
+    let size = order
+        .chunks
+        .get(chunk as usize)
+        .ok_or_else(|| StoreError::Refused("no such chunk".into()))?;
     let keys: Vec<String> = (0..size.parts).map(|p| part_key(corp, order, chunk, p)).collect();
     let mut ids = Vec::with_capacity(size.recipients as usize);
     for key in keys {
@@ -160,7 +184,12 @@ mod tests {
     use super::*;
 
     fn list(n: usize) -> Vec<Recipient> {
-        (0..n).map(|i| Recipient { contact: ExternalUserId::parse(&format!("wo{i:030}")).unwrap(), sender: None }).collect()
+        (0..n)
+            .map(|i| Recipient {
+                contact: ExternalUserId::parse(&format!("wo{i:030}")).unwrap(),
+                sender: None,
+            })
+            .collect()
     }
 
     #[test]
@@ -171,14 +200,25 @@ mod tests {
     #[test]
     fn chunks_hold_at_most_ten_thousand_and_parts_at_most_200_kib() {
         let p = PreparedList::new("b1", "coupon", BundleHash::new("h"), None, &list(25_000)).unwrap();
-        assert_eq!(p.order.chunks.iter().map(|c| c.recipients).collect::<Vec<_>>(), [10_000, 10_000, 5_000]);
+        assert_eq!(
+            p.order.chunks.iter().map(|c| c.recipients).collect::<Vec<_>>(),
+            [10_000, 10_000, 5_000]
+        );
         assert!(p.parts.iter().flatten().all(|t| t.len() <= PART));
-        assert_eq!(p.parts.iter().flatten().map(|t| t.lines().count()).sum::<usize>(), 25_000);
+        assert_eq!(
+            p.parts.iter().flatten().map(|t| t.lines().count()).sum::<usize>(),
+            25_000
+        );
     }
 
     #[test]
     fn another_list_or_template_under_the_same_id_has_another_hash() {
-        let hash = |t: &str, n| PreparedList::new("b1", t, BundleHash::new("h"), None, &list(n)).unwrap().order.hash;
+        let hash = |t: &str, n| {
+            PreparedList::new("b1", t, BundleHash::new("h"), None, &list(n))
+                .unwrap()
+                .order
+                .hash
+        };
         assert_eq!(hash("a", 3), hash("a", 3));
         assert_ne!(hash("a", 3), hash("a", 4));
         assert_ne!(hash("a", 3), hash("b", 3));

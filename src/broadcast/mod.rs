@@ -12,7 +12,7 @@ mod ledger;
 mod list;
 
 pub use chunk::{Called, Chunk, Prepared, call, prepare};
-pub use ledger::{ChunkResult, FailedRecipient, RefusedRecipient, is_held, results, resume, hold};
+pub use ledger::{ChunkResult, FailedRecipient, RefusedRecipient, hold, is_held, results, resume};
 pub use list::{PreparedList, Recipient, part_key, parts, store_order};
 
 /// WeCom takes at most so many recipients in one call (limits.md B6).

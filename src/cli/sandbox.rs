@@ -55,7 +55,10 @@ pub async fn run(args: &SandboxArgs) -> Exit {
         Ok(handle) => handle,
         Err(why) => return failed(Exit::Usage, &why.to_string()),
     };
-    out::line(&format!("sandbox: {}  (api_base of the gateway)\n{greeting}\n", handle.base_url()));
+    out::line(&format!(
+        "sandbox: {}  (api_base of the gateway)\n{greeting}\n",
+        handle.base_url()
+    ));
     for line in control_paths() {
         out::line(&format!("  {line}"));
     }

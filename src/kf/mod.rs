@@ -98,11 +98,17 @@ pub async fn pull(delivery: &Delivery, intake: &Intake, job: &Job, attempts: u32
     let entries = entries(&got, job, id, first_served);
     if let Err(e) = intake.append_entries(&entries).await {
         tracing::warn!(error = %e, "kf messages could not be journalled; the page will be read again");
-        return Pulled::Retry { after: Duration::from_secs(1), reason: "store" };
+        return Pulled::Retry {
+            after: Duration::from_secs(1),
+            reason: "store",
+        };
     }
     let more = got.has_more == 1;
     if more && got.next_cursor == account.cursor {
-        return Pulled::Retry { after: Duration::from_secs(2), reason: "cursor_stands" };
+        return Pulled::Retry {
+            after: Duration::from_secs(2),
+            reason: "cursor_stands",
+        };
     }
     if !got.next_cursor.is_empty() {
         account.cursor = got.next_cursor;
@@ -131,8 +137,19 @@ fn entries(got: &SyncPage, job: &Job, id: &OpenKfId, first_served: StoreTime) ->
                 (Conversation::KfAccount(corp.clone(), id.clone()), mark(corp, id, &hash))
             }
         };
-        let what = What::Kf { account: id.clone(), first_served };
-        (EntryBody { conversation, app: job.app.clone(), what, raw }, Some(mark))
+        let what = What::Kf {
+            account: id.clone(),
+            first_served,
+        };
+        (
+            EntryBody {
+                conversation,
+                app: job.app.clone(),
+                what,
+                raw,
+            },
+            Some(mark),
+        )
     };
     got.msg_list.iter().map(entry).collect()
 }
@@ -154,13 +171,27 @@ fn mark(corp: &CorpId, id: &OpenKfId, msgid: &str) -> Mark {
 
 fn failed(e: &CallError, attempts: u32, now: StoreTime) -> Pulled {
     match e {
-        CallError::Later { until, reason } => Pulled::Retry { after: until.since(now), reason },
-        CallError::Refused { until: Some(until), .. } => Pulled::Retry { after: until.since(now), reason: "refused" },
-        CallError::NotSent(_) | CallError::Unclear(_) | CallError::Refused { errcode: -1 | 45033 | 6000 | 81026, .. } => {
+        CallError::Later { until, reason } => Pulled::Retry {
+            after: until.since(now),
+            reason,
+        },
+        CallError::Refused { until: Some(until), .. } => Pulled::Retry {
+            after: until.since(now),
+            reason: "refused",
+        },
+        CallError::NotSent(_)
+        | CallError::Unclear(_)
+        | CallError::Refused {
+            errcode: -1 | 45033 | 6000 | 81026,
+            ..
+        } => {
             if attempts >= ATTEMPTS {
                 return Pulled::End(Ending::new(Outcome::Dead, "retries_used_up"));
             }
-            Pulled::Retry { after: Duration::from_secs(1 << attempts.min(5)), reason: "no_answer" }
+            Pulled::Retry {
+                after: Duration::from_secs(1 << attempts.min(5)),
+                reason: "no_answer",
+            }
         }
         CallError::Refused { errcode, .. } => {
             let reason = crate::wecom::errcode::of(*errcode).reason;
@@ -176,7 +207,10 @@ pub async fn accounts(delivery: &Delivery, corp: &Corp) -> Result<Vec<OpenKfId>,
     let mut all = Vec::new();
     loop {
         let offset = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        let page = api.call(&AccountList { offset, limit: 100 }).await.map_err(|e| e.to_string())?;
+        let page = api
+            .call(&AccountList { offset, limit: 100 })
+            .await
+            .map_err(|e| e.to_string())?;
         let last = page.account_list.len() < 100;
         all.extend(page.account_list.into_iter().map(|a| a.open_kfid));
         if last {
@@ -193,7 +227,10 @@ mod tests {
     fn a_ring_decided_before_the_last_complete_pull_began_needs_no_pull() {
         let mut doc = Doc::default();
         assert!(next_page(&doc, 3, 3).is_some());
-        doc.kf_account = Some(KfAccountState { pulled_from: 5, ..KfAccountState::default() });
+        doc.kf_account = Some(KfAccountState {
+            pulled_from: 5,
+            ..KfAccountState::default()
+        });
         assert!(next_page(&doc, 5, 9).is_none());
         assert!(next_page(&doc, 6, 9).is_some(), "it rang during the pull: one more");
     }

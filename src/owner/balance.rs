@@ -61,7 +61,9 @@ impl Watch {
         let share = usize::from(PARTITIONS).div_ceil(owners.len().max(1)).min(me.max);
         let mut count = held.len();
         for partition in Partition::all().filter(|p| me.only.is_none_or(|only| only == *p)) {
-            let Some((record, since)) = self.seen.get(partition.index()) else { continue };
+            let Some((record, since)) = self.seen.get(partition.index()) else {
+                continue;
+            };
             if held.contains(&partition) || count >= me.max {
                 continue;
             }
@@ -104,7 +106,11 @@ impl Watch {
             .filter(|o| **o != me.node)
             .map(|o| fair.saturating_sub(self.seen.iter().filter(|(r, _)| &r.node == o).count()))
             .sum();
-        held.iter().rev().take(lacking.min(held.len() - share)).copied().collect()
+        held.iter()
+            .rev()
+            .take(lacking.min(held.len() - share))
+            .copied()
+            .collect()
     }
 }
 
@@ -113,7 +119,13 @@ mod tests {
     use super::*;
 
     fn me(node: &str) -> Me {
-        Me { nonce: format!("{node}-run"), node: node.into(), max: 64, exclusive: false, only: None }
+        Me {
+            nonce: format!("{node}-run"),
+            node: node.into(),
+            max: 64,
+            exclusive: false,
+            only: None,
+        }
     }
 
     fn free() -> Vec<OwnerRecord> {
@@ -121,8 +133,15 @@ mod tests {
     }
 
     fn owned_by(node: &str, n: usize) -> Vec<OwnerRecord> {
-        let rec = OwnerRecord { epoch: 1, nonce: format!("{node}-run"), node: node.into(), beats: 1 };
-        (0..64).map(|i| if i < n { rec.clone() } else { OwnerRecord::default() }).collect()
+        let rec = OwnerRecord {
+            epoch: 1,
+            nonce: format!("{node}-run"),
+            node: node.into(),
+            beats: 1,
+        };
+        (0..64)
+            .map(|i| if i < n { rec.clone() } else { OwnerRecord::default() })
+            .collect()
     }
 
     fn names(n: &[&str]) -> Vec<String> {
@@ -143,16 +162,29 @@ mod tests {
         assert!(watch.look(&me("a"), owned_by("b", 64), &owners, &[], t).take.is_empty());
         let mut beating = owned_by("b", 64);
         beating[3].beats = 2;
-        assert!(watch.look(&me("a"), beating.clone(), &owners, &[], t + Duration::from_secs(4)).take.is_empty());
+        assert!(
+            watch
+                .look(&me("a"), beating.clone(), &owners, &[], t + Duration::from_secs(4))
+                .take
+                .is_empty()
+        );
         let plan = watch.look(&me("a"), beating, &owners, &[], t + Duration::from_secs(5));
         assert_eq!(plan.take.len(), 63, "all but the one that beat");
     }
 
     #[test]
     fn a_restart_on_the_same_node_takes_its_own_back_at_once() {
-        let restarted = Me { nonce: "a-second-run".into(), ..me("a") };
-        let plan =
-            Watch::default().look(&restarted, owned_by("a", 64), &names(&["a"]), &[], crate::clock::monotonic());
+        let restarted = Me {
+            nonce: "a-second-run".into(),
+            ..me("a")
+        };
+        let plan = Watch::default().look(
+            &restarted,
+            owned_by("a", 64),
+            &names(&["a"]),
+            &[],
+            crate::clock::monotonic(),
+        );
         assert_eq!(plan.take.len(), 64);
     }
 
@@ -175,13 +207,21 @@ mod tests {
         }
         let held: Vec<Partition> = Partition::all().take(32).collect();
         let owners = names(&["a", "b"]);
-        assert!(Watch::default().look(&me("a"), records.clone(), &owners, &held, t).take.is_empty());
+        assert!(
+            Watch::default()
+                .look(&me("a"), records.clone(), &owners, &held, t)
+                .take
+                .is_empty()
+        );
         assert_eq!(Watch::default().look(&me("b"), records, &owners, &[], t).take.len(), 32);
     }
 
     #[test]
     fn an_intake_only_gateway_takes_nothing() {
         let idle = Me { max: 0, ..me("a") };
-        assert_eq!(Watch::default().look(&idle, free(), &[], &[], crate::clock::monotonic()), Plan::default());
+        assert_eq!(
+            Watch::default().look(&idle, free(), &[], &[], crate::clock::monotonic()),
+            Plan::default()
+        );
     }
 }

@@ -44,7 +44,12 @@ impl Worker {
             self.forget_settled(&plan.settled);
             return Ok(());
         }
-        let committed = self.shared.context.store.commit(&self.fence, self.position, &plan.commit).await?;
+        let committed = self
+            .shared
+            .context
+            .store
+            .commit(&self.fence, self.position, &plan.commit)
+            .await?;
         self.careful = false;
         self.apply(plan, &committed);
         Ok(())
@@ -52,9 +57,17 @@ impl Worker {
 
     fn plan(&mut self, decided: Option<Decided>) -> Plan {
         let pending = std::mem::take(&mut self.pending);
-        let mut commit = Commit { position: self.position, ..Commit::default() };
+        let mut commit = Commit {
+            position: self.position,
+            ..Commit::default()
+        };
         let (rules, skipped) = decided.map_or_else(Default::default, |d| d.into_commit(&mut commit));
-        let Pending { commit: waiting, mut endings, mut settled, .. } = pending;
+        let Pending {
+            commit: waiting,
+            mut endings,
+            mut settled,
+            ..
+        } = pending;
         (commit.starts, self.pending.commit.starts) = split(waiting.starts);
         (commit.defers, self.pending.commit.defers) = split(waiting.defers);
         self.pending.endings = endings.split_off(endings.len().min(EACH));
@@ -73,7 +86,13 @@ impl Worker {
         if rest {
             self.touch(true);
         }
-        Plan { commit, endings, settled, rules, skipped }
+        Plan {
+            commit,
+            endings,
+            settled,
+            rules,
+            skipped,
+        }
     }
 
     fn settle(&mut self, commit: &mut Commit, id: JobId, ending: &Ending) {
@@ -92,20 +111,36 @@ impl Worker {
                     entries = dialog::settle(doc, job, id, ending, now, corp);
                 }
             });
-            commit.entries.extend(entries.iter().map(|e| OwnEntry { mark: None, blob: e.encode() }));
+            commit.entries.extend(entries.iter().map(|e| OwnEntry {
+                mark: None,
+                blob: e.encode(),
+            }));
         }
-        commit.ends.push(End { id, record: record(id, live.as_ref(), ending, now) });
+        commit.ends.push(End {
+            id,
+            record: record(id, live.as_ref(), ending, now),
+        });
     }
 
     fn put_docs(&mut self, commit: &mut Commit) {
         for (key, cached) in self.docs.iter_mut().filter(|(_, c)| c.dirty) {
-            commit.docs.push(DocPut { key: key.clone(), value: Some(cached.doc.encode()), ttl: keep(key) });
+            commit.docs.push(DocPut {
+                key: key.clone(),
+                value: Some(cached.doc.encode()),
+                ttl: keep(key),
+            });
             cached.dirty = false;
         }
     }
 
     fn apply(&mut self, plan: Plan, committed: &Committed) {
-        let Plan { commit, endings, settled, rules, skipped } = plan;
+        let Plan {
+            commit,
+            endings,
+            settled,
+            rules,
+            skipped,
+        } = plan;
         self.position = commit.position;
         let at = self.fence.partition.index();
         self.shared.positions[at].store(self.position, Ordering::Release);
@@ -165,7 +200,14 @@ impl Worker {
                     started: None,
                     blob: new.blob,
                 };
-                self.jobs.insert(new.id, Live { stored, job, phase: Phase::Due });
+                self.jobs.insert(
+                    new.id,
+                    Live {
+                        stored,
+                        job,
+                        phase: Phase::Due,
+                    },
+                );
             }
             _ => self.refill[lane] = true,
         }
@@ -195,11 +237,15 @@ impl Worker {
         }
         for (id, ending) in endings {
             for r in &ending.recipients {
-                m.recipients.with_label_values(&[r.outcome.word(), r.reason.as_ref()]).inc();
+                m.recipients
+                    .with_label_values(&[r.outcome.word(), r.reason.as_ref()])
+                    .inc();
             }
             let Some(live) = self.jobs.get(id) else { continue };
             let (lane, job) = (live.stored.lane, &live.job);
-            m.jobs.with_label_values(&[lane.word(), ending.outcome.word(), ending.reason.as_ref()]).inc();
+            m.jobs
+                .with_label_values(&[lane.word(), ending.outcome.word(), ending.reason.as_ref()])
+                .inc();
             if ending.outcome == Outcome::Delivered && job.action.is_message() {
                 let took = now.since(job.accepted).as_secs_f64();
                 m.answer_seconds.with_label_values(&[job.action.word()]).observe(took);

@@ -51,20 +51,33 @@ impl Worker {
             return Ok(None);
         }
         let max = if self.careful { 1 } else { READ };
-        let entries = self.shared.context.store.read(self.fence.partition, self.position, max).await?;
+        let entries = self
+            .shared
+            .context
+            .store
+            .read(self.fence.partition, self.position, max)
+            .await?;
         if entries.is_empty() {
             return Ok(None);
         }
         let bodies: Vec<Result<EntryBody, String>> = entries.iter().map(|e| EntryBody::decode(&e.blob)).collect();
-        self.load_docs(bodies.iter().flatten().map(|b| b.conversation.key())).await?;
-        let mut decided = Decided { position: self.position, ..Decided::default() };
+        self.load_docs(bodies.iter().flatten().map(|b| b.conversation.key()))
+            .await?;
+        let mut decided = Decided {
+            position: self.position,
+            ..Decided::default()
+        };
         for (entry, body) in entries.into_iter().zip(bodies) {
             if entry.n != decided.position + 1 {
                 return Err(Gone::Lost(format!("journal has a gap before {}", entry.n)));
             }
             if let Err(reason) = self.decide_one(&mut decided, &entry, body) {
                 tracing::error!(partition = %self.fence.partition, n = entry.n, reason, "event set aside in quarantine");
-                decided.quarantine.push(Quarantined { n: entry.n, reason, blob: entry.blob });
+                decided.quarantine.push(Quarantined {
+                    n: entry.n,
+                    reason,
+                    blob: entry.blob,
+                });
             }
             decided.position = entry.n;
             if decided.jobs.len() >= JOBS || decided.bytes >= BYTES || decided.quarantine.len() >= 16 {
@@ -91,9 +104,18 @@ impl Worker {
             Some(cached) => cached.doc.clone(),
             None => return Err("unreadable_document".into()),
         };
-        let entry = Entry { n: entry.n, accepted: entry.at, body };
-        let input =
-            Input { entry: &entry, doc: &before, bundle: &bundle, corp, now: context.clock.now() };
+        let entry = Entry {
+            n: entry.n,
+            accepted: entry.at,
+            body,
+        };
+        let input = Input {
+            entry: &entry,
+            doc: &before,
+            bundle: &bundle,
+            corp,
+            now: context.clock.now(),
+        };
         // A poison event stops nobody: whatever it does to the rules, it ends in quarantine.
         let decision = catch_unwind(AssertUnwindSafe(|| dialog::decide(&input)))
             .map_err(|_| "panic_in_rules".to_owned())?
@@ -114,7 +136,10 @@ impl Worker {
         let mut jobs = Vec::with_capacity(decision.jobs.len());
         let mut bytes = 0;
         for (k, planned) in decision.jobs.into_iter().enumerate() {
-            let id = JobId { n: entry.n, k: u32::try_from(k).map_err(|_| "too_many_jobs")? };
+            let id = JobId {
+                n: entry.n,
+                k: u32::try_from(k).map_err(|_| "too_many_jobs")?,
+            };
             let after = planned.action.sequence().and_then(|s| doc.tails.insert(s, id));
             let lane = planned.action.lane();
             let job = Job {
@@ -128,7 +153,13 @@ impl Worker {
             };
             let blob = job.encode();
             bytes += blob.len();
-            jobs.push(NewJob { id, lane, due: crate::model::StoreTime(0), after, blob });
+            jobs.push(NewJob {
+                id,
+                lane,
+                due: crate::model::StoreTime(0),
+                after,
+                blob,
+            });
         }
         if changed || !jobs.is_empty() {
             bytes += doc.encode().len();
@@ -152,7 +183,10 @@ impl Worker {
         if !self.docs.contains_key(key) {
             self.load_docs(std::iter::once(key.to_owned())).await?;
         }
-        Ok(self.docs.entry(key.to_owned()).or_insert_with(|| CachedDoc { doc: Doc::default(), dirty: false }))
+        Ok(self.docs.entry(key.to_owned()).or_insert_with(|| CachedDoc {
+            doc: Doc::default(),
+            dirty: false,
+        }))
     }
 
     /// Changes a document in memory; the next commit writes it. A document that is not in memory was never

@@ -49,16 +49,26 @@ impl KfAccounts {
     async fn poll(&mut self, context: &Context, held: &[Partition]) {
         let now = clock::monotonic();
         for corp in &context.settings.corps {
-            let Some(app) = corp.app_for("", AppKind::Kf) else { continue };
+            let Some(app) = corp.app_for("", AppKind::Kf) else {
+                continue;
+            };
             for account in self.accounts(context, corp, now).await {
                 let conversation = Conversation::KfAccount(corp.corp_id.clone(), account.clone());
                 let slot = (corp.corp_id.clone(), account.clone());
-                let waits = self.polled.get(&slot).is_some_and(|at| now.saturating_duration_since(*at) < corp.kf.poll);
+                let waits = self
+                    .polled
+                    .get(&slot)
+                    .is_some_and(|at| now.saturating_duration_since(*at) < corp.kf.poll);
                 if waits || !held.contains(&conversation.partition()) {
                     continue;
                 }
                 let what = What::KfPoll { account };
-                let body = EntryBody { conversation, app: app.name.clone(), what, raw: Vec::new() };
+                let body = EntryBody {
+                    conversation,
+                    app: app.name.clone(),
+                    what,
+                    raw: Vec::new(),
+                };
                 if context.intake.append_entries(&[(body, None)]).await.is_ok() {
                     self.polled.insert(slot, now);
                 }

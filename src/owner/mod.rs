@@ -94,6 +94,10 @@ pub enum Finish {
 impl Done {
     /// A result that only says what becomes of the job.
     pub fn only(finish: Finish) -> Self {
-        Self { finish, facts: FactPatch::default(), account: None }
+        Self {
+            finish,
+            facts: FactPatch::default(),
+            account: None,
+        }
     }
 }

@@ -69,7 +69,12 @@ impl Worker {
             if !due || have >= WINDOW {
                 continue;
             }
-            let page = self.shared.context.store.due(self.fence.partition, lane, WINDOW).await?;
+            let page = self
+                .shared
+                .context
+                .store
+                .due(self.fence.partition, lane, WINDOW)
+                .await?;
             self.refill[i] = false;
             self.next_due[i] = page.next;
             for stored in page.jobs {
@@ -127,8 +132,12 @@ impl Worker {
         if self.draining {
             return Ok(());
         }
-        let due: Vec<JobId> =
-            self.jobs.iter().filter(|(_, l)| matches!(l.phase, Phase::Due)).map(|(id, _)| *id).collect();
+        let due: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, l)| matches!(l.phase, Phase::Due))
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
             if matches!(self.verdict(id), Some(Found::NeverCalled)) {
                 self.defer(id, StoreTime(0), true);
@@ -140,17 +149,23 @@ impl Worker {
     }
 
     async fn launch_one(&mut self, id: JobId) -> Result<(), Gone> {
-        let Some(key) = self.jobs.get(&id).map(|l| l.job.conversation.key()) else { return Ok(()) };
+        let Some(key) = self.jobs.get(&id).map(|l| l.job.conversation.key()) else {
+            return Ok(());
+        };
         let doc = self.doc(&key).await?.doc.clone();
         let (partition, position) = (self.fence.partition, self.position);
-        let Some(live) = self.jobs.get_mut(&id) else { return Ok(()) };
+        let Some(live) = self.jobs.get_mut(&id) else {
+            return Ok(());
+        };
         live.phase = Phase::Preparing;
         let (job, mut stored) = (live.job.clone(), live.stored.clone());
         stored.attempts = stored.attempts.max(self.tried.get(&id).copied().unwrap_or(0));
         let (shared, tx) = (Arc::clone(&self.shared), self.prepared_tx.clone());
         tokio::spawn(async move {
             // The slot comes first: what is prepared early would wait with stale look-ups and permits.
-            let Some(slot) = shared.slots.take(stored.lane).await else { return };
+            let Some(slot) = shared.slots.take(stored.lane).await else {
+                return;
+            };
             let prep = run::prepare(&shared, partition, position, &job, &stored, &doc, slot).await;
             // The worker may be gone: then nobody waits for this, and the slot is free again.
             let _ = tx.send(prep);
@@ -170,8 +185,10 @@ impl Worker {
             PrepResult::Ready(ready) => {
                 let said = ready.0.said();
                 let tries = self.jobs.get(&id).map_or(0, |l| l.stored.tries);
-                let refusal =
-                    self.docs.get(&key).and_then(|c| dialog::may_start(&c.doc, &job, tries, said, now));
+                let refusal = self
+                    .docs
+                    .get(&key)
+                    .and_then(|c| dialog::may_start(&c.doc, &job, tries, said, now));
                 match refusal {
                     Some(ending) => self.finish(id, Finish::End(ending)),
                     None if job.action.is_message() => self.start(id, &key, &job, tries, ready),
@@ -270,7 +287,12 @@ impl Worker {
         // Only a start raises tries; a wait before any start has nothing to take back.
         let refused = refused && live.stored.started.is_some();
         live.phase = Phase::Ending;
-        self.pending.commit.defers.push(Defer { id, due: until, refused, blob: None });
+        self.pending.commit.defers.push(Defer {
+            id,
+            due: until,
+            refused,
+            blob: None,
+        });
         self.touch(false);
     }
 

@@ -67,7 +67,11 @@ pub(super) async fn prepare(
                 broadcast::Prepared::Ready(chunk) => Work::Broadcast(chunk),
                 broadcast::Prepared::End(ending) => return prep(FactPatch::default(), finish(Finish::End(ending))),
                 broadcast::Prepared::Later { until, reason } => {
-                    let wait = Finish::Wait { until, refused: false, reason: reason.into() };
+                    let wait = Finish::Wait {
+                        until,
+                        refused: false,
+                        reason: reason.into(),
+                    };
                     return prep(FactPatch::default(), finish(wait));
                 }
             }
@@ -87,12 +91,23 @@ pub(super) async fn prepare(
             match outcome.prepared {
                 Prepared::End(ending) => return prep(outcome.facts, finish(Finish::End(ending))),
                 Prepared::Later { until, reason } => {
-                    return prep(outcome.facts, finish(Finish::Wait { until, refused: false, reason: reason.into() }));
+                    return prep(
+                        outcome.facts,
+                        finish(Finish::Wait {
+                            until,
+                            refused: false,
+                            reason: reason.into(),
+                        }),
+                    );
                 }
                 Prepared::Ready(ready) => match context.delivery.permit(&ready).await {
                     Ok(()) => return prep(outcome.facts, PrepResult::Ready(Box::new((Work::Call(ready), slot)))),
                     Err(until) => {
-                        let wait = Finish::Wait { until, refused: false, reason: "limit".into() };
+                        let wait = Finish::Wait {
+                            until,
+                            refused: false,
+                            reason: "limit".into(),
+                        };
                         return prep(outcome.facts, finish(wait));
                     }
                 },
@@ -103,17 +118,15 @@ pub(super) async fn prepare(
 }
 
 /// The call. No call starts when the last successful beat is older than 3 s.
-pub(super) async fn call(
-    shared: &Shared,
-    partition: Partition,
-    job: &Job,
-    stored: &StoredJob,
-    work: Work,
-) -> Done {
+pub(super) async fn call(shared: &Shared, partition: Partition, job: &Job, stored: &StoredJob, work: Work) -> Done {
     let context = &shared.context;
     if !shared.leases.fresh(partition) {
         let until = context.clock.now().plus(std::time::Duration::from_secs(1));
-        return Done::only(Finish::Wait { until, refused: true, reason: "lease_stale".into() });
+        return Done::only(Finish::Wait {
+            until,
+            refused: true,
+            reason: "lease_stale".into(),
+        });
     }
     let began = clock::monotonic();
     let done = match work {
@@ -121,21 +134,32 @@ pub(super) async fn call(
             let result = context.delivery.call(*ready).await;
             let finish = match result.then {
                 Then::End(ending) => Finish::End(ending),
-                Then::Retry { after, refused, reason } => {
-                    Finish::Wait { until: context.clock.now().plus(after), refused, reason }
-                }
+                Then::Retry { after, refused, reason } => Finish::Wait {
+                    until: context.clock.now().plus(after),
+                    refused,
+                    reason,
+                },
                 Then::Later { until, refused, reason } => Finish::Wait { until, refused, reason },
             };
-            Done { finish, facts: result.facts, account: None }
+            Done {
+                finish,
+                facts: result.facts,
+                account: None,
+            }
         }
-        Work::Pull(page) => kf_done(kf::pull(&context.delivery, &context.intake, job, stored.attempts, page).await, shared),
+        Work::Pull(page) => kf_done(
+            kf::pull(&context.delivery, &context.intake, job, stored.attempts, page).await,
+            shared,
+        ),
         Work::Broadcast(chunk) => {
             let ending = broadcast::call(&context.delivery, &context.store, job, *chunk, stored.tries).await;
             let finish = match ending {
                 broadcast::Called::End(ending) => Finish::End(ending),
-                broadcast::Called::Retry { after, reason } => {
-                    Finish::Wait { until: context.clock.now().plus(after), refused: true, reason: reason.into() }
-                }
+                broadcast::Called::Retry { after, reason } => Finish::Wait {
+                    until: context.clock.now().plus(after),
+                    refused: true,
+                    reason: reason.into(),
+                },
             };
             Done::only(finish)
         }
@@ -149,12 +173,22 @@ fn kf_done(pulled: kf::Pulled, shared: &Shared) -> Done {
     let now = shared.context.clock.now();
     match pulled {
         kf::Pulled::Page { account, more } => {
-            let finish = if more { Finish::Again } else { Finish::End(Ending::new(Outcome::Delivered, "ok")) };
-            Done { finish, facts: FactPatch::default(), account: Some(account) }
+            let finish = if more {
+                Finish::Again
+            } else {
+                Finish::End(Ending::new(Outcome::Delivered, "ok"))
+            };
+            Done {
+                finish,
+                facts: FactPatch::default(),
+                account: Some(account),
+            }
         }
-        kf::Pulled::Retry { after, reason } => {
-            Done::only(Finish::Wait { until: now.plus(after), refused: true, reason: reason.into() })
-        }
+        kf::Pulled::Retry { after, reason } => Done::only(Finish::Wait {
+            until: now.plus(after),
+            refused: true,
+            reason: reason.into(),
+        }),
         kf::Pulled::End(ending) => Done::only(Finish::End(ending)),
     }
 }

@@ -73,7 +73,10 @@ impl Waker {
 
     /// Is it owned by this process?
     pub fn owns(&self, partition: Partition) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&partition)
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&partition)
     }
 }
 
@@ -110,7 +113,11 @@ impl Owner {
         let (stop, stopped) = watch::channel(false);
         let (status_tx, status) = watch::channel(OwnerStatus::default());
         let held = Arc::new(Mutex::new(HashMap::new()));
-        let waker = Waker { shared: Arc::clone(&shared), notifies: Arc::clone(&notifies), held: Arc::clone(&held) };
+        let waker = Waker {
+            shared: Arc::clone(&shared),
+            notifies: Arc::clone(&notifies),
+            held: Arc::clone(&held),
+        };
         let supervisor = Supervisor {
             shared: Arc::clone(&shared),
             options,
@@ -122,7 +129,16 @@ impl Owner {
             careful: HashMap::new(),
         };
         let task = tokio::spawn(supervisor.run(stopped, waker.clone()));
-        (Self { shared, notifies, status, stop, task }, waker)
+        (
+            Self {
+                shared,
+                notifies,
+                status,
+                stop,
+                task,
+            },
+            waker,
+        )
     }
 
     /// What is held now.
@@ -193,9 +209,13 @@ impl Supervisor {
                 Err(e) => return tracing::warn!(error = %e, "beat failed"),
             }
         }
-        let Ok(records) = self.shared.context.store.owners().await else { return };
+        let Ok(records) = self.shared.context.store.owners().await else {
+            return;
+        };
         let held: Vec<Partition> = self.lock().keys().copied().collect();
-        let plan = self.watch.look(&self.me(), records, &live.owners, &held, clock::monotonic());
+        let plan = self
+            .watch
+            .look(&self.me(), records, &live.owners, &held, clock::monotonic());
         self.acquire(plan.take).await;
         for partition in plan.give {
             // The worker ends by itself once its calls are committed; `ended` releases the partition.
@@ -204,9 +224,17 @@ impl Supervisor {
             }
         }
         let count = self.lock().len();
-        let status = OwnerStatus { held: count, generation: live.generation };
-        self.shared.context.metrics.owned_partitions.set(i64::try_from(count).unwrap_or(0));
-        self.status.send_if_modified(|s| std::mem::replace(s, status.clone()) != status);
+        let status = OwnerStatus {
+            held: count,
+            generation: live.generation,
+        };
+        self.shared
+            .context
+            .metrics
+            .owned_partitions
+            .set(i64::try_from(count).unwrap_or(0));
+        self.status
+            .send_if_modified(|s| std::mem::replace(s, status.clone()) != status);
     }
 
     fn take_beat(&self, fences: &[Fence], held: &[bool], began: std::time::Instant) {
@@ -243,7 +271,9 @@ impl Supervisor {
             });
         }
         while let Some(result) = attempts.join_next().await {
-            let Ok((partition, began, acquired)) = result else { continue };
+            let Ok((partition, began, acquired)) = result else {
+                continue;
+            };
             match acquired {
                 Ok(Some(acquired)) => self.spawn(partition, acquired, began),
                 Ok(None) => {}
@@ -262,7 +292,9 @@ impl Supervisor {
         let notify = Arc::clone(&self.notifies[partition.index()]);
         let worker = Worker::new(Arc::clone(&self.shared), acquired, notify, careful);
         let (stop, stopped) = watch::channel(false);
-        let abort = self.workers.spawn(async move { (partition, worker.run(stopped).await) });
+        let abort = self
+            .workers
+            .spawn(async move { (partition, worker.run(stopped).await) });
         self.lock().insert(partition, Held { fence, stop, abort });
     }
 
@@ -278,7 +310,9 @@ impl Supervisor {
                 return self.sweep();
             }
         };
-        let Some(held) = self.lock().remove(&partition) else { return };
+        let Some(held) = self.lock().remove(&partition) else {
+            return;
+        };
         let store = Arc::clone(&self.shared.context.store);
         match result {
             Ok(()) => {
@@ -287,8 +321,11 @@ impl Supervisor {
             }
             Err(gone) => {
                 self.shared.context.metrics.partitions_lost.inc();
-                let refused = matches!(gone, Gone::Refused(_));
-                tracing::warn!(%partition, reason = ?gone, "partition lost: acquiring and loading it again");
+                let (refused, reason) = match gone {
+                    Gone::Refused(why) => (true, why),
+                    Gone::Lost(why) => (false, why),
+                };
+                tracing::warn!(%partition, reason, "partition lost: acquiring and loading it again");
                 self.careful.insert(partition, refused);
                 // A short pause, or a store that refuses everything would be asked without end.
                 clock::sleep(Duration::from_millis(20)).await;
@@ -320,7 +357,9 @@ impl Supervisor {
     }
 
     async fn poll(&self, waker: &Waker) {
-        let Ok(heads) = self.shared.context.store.heads().await else { return };
+        let Ok(heads) = self.shared.context.store.heads().await else {
+            return;
+        };
         let held: Vec<Partition> = self.lock().keys().copied().collect();
         for partition in held {
             let decided = self.shared.positions[partition.index()].load(Ordering::Acquire);
@@ -339,12 +378,19 @@ impl Supervisor {
         };
         let now = context.clock.now();
         let waiting: u64 = stats.iter().map(|s| s.head.saturating_sub(s.position)).sum();
-        context.metrics.journal_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        context
+            .metrics
+            .journal_waiting
+            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
         for (i, lane) in Lane::ALL.into_iter().enumerate() {
             let jobs: u64 = stats.iter().map(|s| s.jobs[i]).sum();
             let oldest = stats.iter().filter_map(|s| s.oldest[i]).filter(|t| t.0 > 0).min();
             let labels = [lane.word()];
-            context.metrics.queue_jobs.with_label_values(&labels).set(i64::try_from(jobs).unwrap_or(i64::MAX));
+            context
+                .metrics
+                .queue_jobs
+                .with_label_values(&labels)
+                .set(i64::try_from(jobs).unwrap_or(i64::MAX));
             let age = oldest.map_or(0.0, |t| now.since(t).as_secs_f64());
             context.metrics.queue_oldest.with_label_values(&labels).set(age);
         }

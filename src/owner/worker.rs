@@ -179,7 +179,10 @@ impl Worker {
     }
 
     fn must_flush(&self) -> bool {
-        let linger_over = self.pending.since.is_some_and(|s| clock::monotonic().saturating_duration_since(s) >= LINGER);
+        let linger_over = self
+            .pending
+            .since
+            .is_some_and(|s| clock::monotonic().saturating_duration_since(s) >= LINGER);
         self.pending.urgent || linger_over || (self.draining && self.pending.since.is_some())
     }
 
@@ -207,11 +210,16 @@ impl Worker {
 
     /// The job has its outcome as soon as the next commit is through.
     pub(super) fn end(&mut self, id: JobId, ending: Ending) {
+        let mut followed = false;
         if let Some(live) = self.jobs.get_mut(&id) {
             live.phase = super::outbox::Phase::Ending;
+            let doc = self.docs.get(&live.job.conversation.key()).map(|c| &c.doc);
+            let tail = live.job.action.sequence().and_then(|s| doc?.tails.get(&s));
+            followed = tail.is_some_and(|tail| *tail != id);
         }
         self.pending.endings.push((id, ending));
-        self.touch(false);
+        // The next message of the chat waits for this outcome: no lingering.
+        self.touch(followed);
     }
 
     /// Takes one run's finish into the next commit.

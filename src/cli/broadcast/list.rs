@@ -22,10 +22,19 @@ pub type ListError = Text;
 /// Reads the bytes of a list file.
 pub fn read(bytes: &[u8]) -> Result<ReadList, ListError> {
     let text = decode(bytes)?;
-    let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).peekable();
-    let header = lines.peek().is_some_and(|(_, l)| cells(l).iter().any(|c| c == "external_userid"));
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+        .peekable();
+    let header = lines
+        .peek()
+        .is_some_and(|(_, l)| cells(l).iter().any(|c| c == "external_userid"));
     let rows = if header { csv_rows(&text)? } else { plain_rows(&text) };
-    let mut out = ReadList { recipients: Vec::new(), duplicates: Vec::new() };
+    let mut out = ReadList {
+        recipients: Vec::new(),
+        duplicates: Vec::new(),
+    };
     let mut seen = HashSet::new();
     for (line, contact, sender) in rows {
         let contact = ExternalUserId::parse(&contact).map_err(|e| bad(line, &contact, &e.to_string()))?;
@@ -67,19 +76,26 @@ fn decode(bytes: &[u8]) -> Result<String, ListError> {
 }
 
 fn cells(line: &str) -> Vec<String> {
-    line.split([',', ';', '\t']).map(|c| c.trim().trim_matches('"').to_ascii_lowercase()).collect()
+    line.split([',', ';', '\t'])
+        .map(|c| c.trim().trim_matches('"').to_ascii_lowercase())
+        .collect()
 }
 
 type Row = (usize, String, Option<String>);
 
 fn plain_rows(text: &str) -> Vec<Row> {
-    let rows = text.lines().enumerate().map(|(i, l)| (i + 1, l.trim().to_owned(), None));
+    let rows = text
+        .lines()
+        .enumerate()
+        .map(|(i, l)| (i + 1, l.trim().to_owned(), None));
     rows.filter(|(_, l, _)| !l.is_empty() && !l.starts_with('#')).collect()
 }
 
 fn csv_rows(text: &str) -> Result<Vec<Row>, ListError> {
     let first = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|d| first.bytes().filter(|b| b == d).count());
+    let delimiter = [b',', b';', b'\t']
+        .into_iter()
+        .max_by_key(|d| first.bytes().filter(|b| b == d).count());
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
@@ -103,7 +119,10 @@ fn csv_rows(text: &str) -> Result<Vec<Row>, ListError> {
 }
 
 fn csv_error(e: &csv::Error) -> ListError {
-    Text::new(format!("CSV 无法读取：{e}。请检查引号和列数"), format!("the CSV cannot be read: {e}. Check its quotes"))
+    Text::new(
+        format!("CSV 无法读取：{e}。请检查引号和列数"),
+        format!("the CSV cannot be read: {e}. Check its quotes"),
+    )
 }
 
 fn bad(line: usize, what: &str, why: &str) -> ListError {

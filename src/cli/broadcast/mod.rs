@@ -19,7 +19,7 @@ use crate::app::{self, BundleShelf, Node, Parts};
 use crate::broadcast::{self as room, PreparedList};
 use crate::clock;
 use crate::content::Place;
-use crate::intake::Intake;
+use crate::intake::{Intake, Local};
 use crate::metrics::Metrics;
 use crate::model::diagnostic::Severity;
 use crate::model::doc::BroadcastState;
@@ -123,8 +123,12 @@ async fn send(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<E
         confirm(args, &order, lang)?;
     }
     order.shelf.put_live(&*store, &order.corp.corp_id).await;
-    let app = order.corp.app_for("", AppKind::Contacts).map(|a| a.name.clone()).ok_or_else(no_app)?;
-    let intake = Intake::plain(Arc::clone(&store), Arc::clone(&order.metrics));
+    let app = order
+        .corp
+        .app_for("", AppKind::Contacts)
+        .map(|a| a.name.clone())
+        .ok_or_else(no_app)?;
+    let intake = Intake::new(Arc::clone(&store), None, Arc::clone(&order.metrics), Local::nobody()).await?;
     room::store_order(&*store, &intake, &order.corp.corp_id, &app, &order.list).await?;
     let report = follow(store, settings, order, &conversation, args.json, lang).await?;
     report.print(args.json, lang);
@@ -157,7 +161,10 @@ fn prepare(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Orde
     }
     let bytes = std::fs::read(&args.to).map_err(|e| {
         let path = args.to.display();
-        Stop::Usage(Text::new(format!("无法读取名单 {path}：{e}"), format!("cannot read the list {path}: {e}")))
+        Stop::Usage(Text::new(
+            format!("无法读取名单 {path}：{e}"),
+            format!("cannot read the list {path}: {e}"),
+        ))
     })?;
     let read = list::read(&bytes).map_err(|why| {
         let path = args.to.display();
@@ -190,9 +197,17 @@ fn prepare(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Orde
     };
     let list = PreparedList::new(&id, &args.template, bundle.hash.clone(), sender, &read.recipients);
     let list = list.filter(|l| l.order.chunks.len() <= 200).ok_or_else(|| {
-        Stop::Usage(Text::new("名单太大：最多 200 批，请分成几次发送", "the list needs more than 200 chunks: split it"))
+        Stop::Usage(Text::new(
+            "名单太大：最多 200 批，请分成几次发送",
+            "the list needs more than 200 chunks: split it",
+        ))
     })?;
-    Ok(Order { corp, list, shelf, metrics })
+    Ok(Order {
+        corp,
+        list,
+        shelf,
+        metrics,
+    })
 }
 
 fn new_id() -> String {
@@ -207,7 +222,14 @@ fn id_ok(id: &str) -> bool {
 }
 
 fn choose<'a>(settings: &'a Settings, name: Option<&str>) -> Result<&'a Corp, Stop> {
-    let names = || settings.corps.iter().map(|c| c.name.to_string()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        settings
+            .corps
+            .iter()
+            .map(|c| c.name.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (name, settings.corps.as_slice()) {
         (Some(name), _) => settings.corp(name).ok_or_else(|| {
             Stop::Usage(Text::new(
@@ -250,7 +272,11 @@ fn confirm(args: &SendArgs, order: &Order, lang: Lang) -> Result<(), Stop> {
 }
 
 async fn state(store: &dyn Store, conversation: &Conversation) -> StoreResult<Option<BroadcastState>> {
-    let bytes = store.docs(conversation.partition(), &[conversation.key()]).await?.pop().flatten();
+    let bytes = store
+        .docs(conversation.partition(), &[conversation.key()])
+        .await?
+        .pop()
+        .flatten();
     Ok(bytes.and_then(|b| Doc::decode(&b).ok()).and_then(|d| d.broadcast))
 }
 
@@ -274,7 +300,10 @@ async fn follow(
             if s.order.hash != wanted.hash {
                 return Err(Stop::Usage(Text::new(
                     format!("编号 {} 已经用于另一个模板或名单。请换一个 --id", wanted.id),
-                    format!("id {} belongs to another template or list. Choose another --id", wanted.id),
+                    format!(
+                        "id {} belongs to another template or list. Choose another --id",
+                        wanted.id
+                    ),
                 )));
             }
             if s.ended as usize >= s.order.chunks.len() {
@@ -303,7 +332,10 @@ async fn follow(
 }
 
 async fn lives(store: &dyn Store) -> bool {
-    store.announce("look", false).await.is_ok_and(|live| !live.owners.is_empty())
+    store
+        .announce("look", false)
+        .await
+        .is_ok_and(|live| !live.owners.is_empty())
 }
 
 /// The gateway's own loop, for one partition.

@@ -56,7 +56,10 @@ impl Report {
                 }
             }
         }
-        Ok(Self { id: order.id.clone(), result })
+        Ok(Self {
+            id: order.id.clone(),
+            result,
+        })
     }
 
     /// 0 when every recipient was delivered or refused by quota.
@@ -104,14 +107,21 @@ impl Report {
         }
         for x in &r.failed {
             let (who, reason) = (&x.external_userid, &x.reason);
-            lines.push(Text::new(format!("未发送 {who}：{reason}"), format!("not sent {who}: {reason}")));
+            lines.push(Text::new(
+                format!("未发送 {who}：{reason}"),
+                format!("not sent {who}: {reason}"),
+            ));
         }
         if !r.uncertain.is_empty() {
             let n = r.uncertain.len();
             lines.push(Text::new(
-                format!("不确定 {n} 人：企业微信的应答丢失，任务可能已经创建。请到管理后台的群发记录中核对，不会自动重发"),
-                format!("uncertain: {n}. WeCom's answer was lost; the task may exist. Look into the admin page's list of \
-                         broadcasts; it is not repeated by itself"),
+                format!(
+                    "不确定 {n} 人：企业微信的应答丢失，任务可能已经创建。请到管理后台的群发记录中核对，不会自动重发"
+                ),
+                format!(
+                    "uncertain: {n}. WeCom's answer was lost; the task may exist. Look into the admin page's list of \
+                         broadcasts; it is not repeated by itself"
+                ),
             ));
         }
         lines
@@ -137,10 +147,17 @@ pub(super) async fn waiting(store: &dyn Store, corp: &Corp, id: &str, state: Opt
     }
     let minute = clock::wall().shanghai_minute();
     if let Some((from, to)) = corp.safety.quiet_hours {
-        let quiet = if from <= to { (from..to).contains(&minute) } else { minute >= from || minute < to };
+        let quiet = if from <= to {
+            (from..to).contains(&minute)
+        } else {
+            minute >= from || minute < to
+        };
         if quiet {
             let end = format!("{:02}:{:02}", to / 60, to % 60);
-            return Text::new(format!("现在是免打扰时段，{end} 之后发送"), format!("quiet hours until {end} (Beijing time)"));
+            return Text::new(
+                format!("现在是免打扰时段，{end} 之后发送"),
+                format!("quiet hours until {end} (Beijing time)"),
+            );
         }
     }
     match state {

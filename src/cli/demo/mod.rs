@@ -41,7 +41,10 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Exit {
     match played {
         Ok(()) => Exit::Done,
         Err(what) => {
-            let text = Text::new(format!("演示没有走完：{what}"), format!("the demo did not come through: {what}"));
+            let text = Text::new(
+                format!("演示没有走完：{what}"),
+                format!("the demo did not come through: {what}"),
+            );
             out::error(text.say(lang));
             Exit::Failed
         }
@@ -53,7 +56,9 @@ async fn start(folder: &setup::Folder, lang: Lang) -> Result<(Handle, App), Exit
         out::error(&format!("demo: {why}"));
         Exit::Failed
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|e| failed(e.to_string()))?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let sandbox = Sandbox::start(Sandbox::coffee(), listener).map_err(|e| failed(e.to_string()))?;
     let settings = Arc::new(setup::settings(folder, &sandbox.base_url()).map_err(failed)?);
     let metrics = app::new_metrics().map_err(|e| serve::start_failed(&e, lang))?;
