@@ -120,7 +120,11 @@ impl Faults {
 
     /// A word that is none of the known ones. `what` names the kind of word in both languages.
     pub fn unknown(&mut self, at: &Spot, code: &'static str, what: (&str, &str), word: &str, known: &[&str]) {
-        let all = known.join(", ");
+        // A long list helps nobody; the nearest word does.
+        let all = match known.len() {
+            0..=30 => known.join(", "),
+            _ => format!("{}, …", known[..30].join(", ")),
+        };
         let remedy = match nearest(word, known.iter().copied()) {
             Some(near) => Text::new(
                 format!("是不是“{near}”？可用的有：{all}"),

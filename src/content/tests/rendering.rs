@@ -127,6 +127,7 @@ fn nothing_is_cut_inside_an_emoji_or_a_face() {
     assert_eq!(cut("[微笑][微笑]", 15), "[微笑]…");
     assert_eq!(cut("e\u{301}e\u{301}", 5), "…");
     assert_eq!(cut("abc", 2), "");
+    assert_eq!(shorten(&"[微笑]".repeat(6), Some(20), 120), "[微笑]".repeat(4) + "…");
 }
 
 #[test]
@@ -168,6 +169,14 @@ fn parts_are_the_messages_of_a_place() {
             .render("none", Part::Whole, Place::Kf, &BTreeMap::new(), at(9, 0))
             .is_none()
     );
+}
+
+#[test]
+fn what_would_be_empty_is_left_out_or_takes_the_corps_name() {
+    let file = "text = '{{ channel.name }}'\n[[attachments]]\ntype = 'link'\ntitle = '{{ channel.name }}'\nurl = 'https://a.b'\n";
+    let said = render(&template(file), Part::Whole, Place::Welcome, &[]);
+    assert_eq!(said.text, None);
+    assert!(matches!(&said.attachments[..], [RenderedAttachment::Link { title, .. }] if title == "某某咖啡"));
 }
 
 #[test]
