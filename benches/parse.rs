@@ -59,37 +59,6 @@ fn measure(size: usize) {
         black_box(Sha1::digest(black_box(sealed.as_bytes())));
     };
 
-    if std::env::var_os("PIECES").is_some() {
-        use wecom_gateway::wecom::{envelope, xml::Tree};
-        let k = key();
-        let t =
-            |n: &str, f: &dyn Fn()| println!("   {n:>10} {:.3}", median((0..ROUNDS).map(|_| per_call(f)).collect()));
-        t("tree", &|| drop(black_box(Tree::parse(black_box(&plain)))));
-        let payload = wecom_gateway::wecom::event::payload::Payload::parse(&plain).expect("x");
-        t("read", &|| {
-            drop(black_box(Notice::read(black_box(&payload), plain.as_bytes())))
-        });
-        t("envelope", &|| {
-            drop(black_box(envelope::ciphertext(black_box(body.as_bytes()))))
-        });
-        t("query", &|| drop(black_box(Query::parse(black_box(&raw_query)))));
-        t("decrypt", &|| drop(black_box(k.decrypt(black_box(&sealed)))));
-        t("base64", &|| {
-            drop(black_box(
-                base64_simd::STANDARD.decode_to_vec(black_box(sealed.as_bytes())),
-            ))
-        });
-        t("sig", &|| {
-            drop(black_box(wecom_gateway::wecom::crypto::signature_holds(
-                TOKEN,
-                "1409659813",
-                "1372623149",
-                black_box(&sealed),
-                "477715d11cdb4164915debcba66cb864d751f3e6",
-            )))
-        });
-        t("sha", &floor);
-    }
     let mut times = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
         times[0].push(per_call(&all));

@@ -107,21 +107,22 @@ impl<'a> Tree<'a> {
             tail: "",
         };
         loop {
-            let event = reader.read_event().map_err(|_| XmlError::Syntax)?;
+            // Matched where it lies: moving the event out of the result first costs as much as reading it.
+            let event = reader.read_event();
             let after = usize::try_from(reader.buffer_position()).map_err(|_| XmlError::Syntax)?;
             match event {
-                Event::Start(tag) => build.start(name_of(text, &tag, after, 1)?)?,
-                Event::Empty(tag) => {
+                Ok(Event::Start(tag)) => build.start(name_of(text, &tag, after, 1)?)?,
+                Ok(Event::Empty(tag)) => {
                     build.start(name_of(text, &tag, after, 2)?)?;
                     build.finish();
                 }
-                Event::End(_) => build.finish(),
-                Event::Text(piece) => build.text(piece.into_inner())?,
-                Event::CData(piece) => build.piece(piece.into_inner())?,
-                Event::GeneralRef(name) => build.piece(resolved(&name))?,
-                Event::DocType(_) => return Err(XmlError::Syntax),
-                Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-                Event::Eof => return build.done(),
+                Ok(Event::End(_)) => build.finish(),
+                Ok(Event::Text(piece)) => build.text(piece.into_inner())?,
+                Ok(Event::CData(piece)) => build.piece(piece.into_inner())?,
+                Ok(Event::GeneralRef(name)) => build.piece(resolved(&name))?,
+                Ok(Event::DocType(_)) | Err(_) => return Err(XmlError::Syntax),
+                Ok(Event::Comment(_) | Event::Decl(_) | Event::PI(_)) => {}
+                Ok(Event::Eof) => return build.done(),
             }
         }
     }
