@@ -16,6 +16,7 @@ pub(super) enum Reply {
     Json(Value),
     Status(u16),
     Text(&'static str),
+    Coded(u16, &'static str),
     Slow(u64),
     Hang,
 }
@@ -90,6 +91,7 @@ pub(super) async fn answer(State(script): State<Shared>, request: Request) -> Re
     match reply {
         Reply::Json(v) => v.to_string().into_response(),
         Reply::Status(n) => StatusCode::from_u16(n).unwrap().into_response(),
+        Reply::Coded(n, t) => (StatusCode::from_u16(n).unwrap(), t).into_response(),
         Reply::Text(t) => t.into_response(),
         Reply::Hang | Reply::Slow(_) => {
             std::future::pending::<()>().await;
