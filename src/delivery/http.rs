@@ -89,7 +89,8 @@ impl Http {
                 Trouble::Unclear("connection_lost")
             }
         })?;
-        if response.status().is_server_error() {
+        let http = response.status();
+        if http.is_server_error() {
             return Err(Trouble::Unclear("http_5xx"));
         }
         let body = Limited::new(response.into_body(), MAX_ANSWER)
@@ -97,7 +98,15 @@ impl Http {
             .await
             .map_err(|_| Trouble::Unclear("answer_broken"))?
             .to_bytes();
-        let status = serde_json::from_slice(&body).map_err(|_| Trouble::Unclear("answer_not_json"))?;
+        // A missing errcode means success, so whatever else could pass for an empty object must not get that far:
+        // an array, or a proxy's own JSON under 404.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Trouble::Unclear("answer_not_json"));
+        }
+        let status: Status = serde_json::from_slice(&body).map_err(|_| Trouble::Unclear("answer_not_json"))?;
+        if !http.is_success() && status.errcode == 0 {
+            return Err(Trouble::Unclear("http_status"));
+        }
         Ok(Answer { status, body })
     }
 }

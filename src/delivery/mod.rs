@@ -115,7 +115,7 @@ pub enum Prepared {
     Ready(Box<Ready>),
     /// It has its outcome without a call.
     End(Ending),
-    /// Not before `until`; nothing was called, nothing changes but the due time.
+    /// Not before `until`, which is never after the deadline; nothing was called, nothing changes but the due time.
     Later {
         /// When.
         until: StoreTime,
@@ -220,14 +220,16 @@ impl Delivery {
         generation.clone_into(&mut self.inner.generation.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Takes the permits of a prepared call, or says when to come again. Several gateways share them. A permit
-    /// taken for a call that is then not made is lost until its window has passed.
+    /// Takes the permits of a prepared call, or says when to come again: never later than the job's deadline, so
+    /// that it is ended in time. Several gateways share them. A permit taken for a call that is then not made is
+    /// lost until its window has passed.
     pub async fn permit(&self, ready: &Ready) -> Result<(), StoreTime> {
         let call = &ready.call;
         let Some(corp) = self.inner.settings.corp_by_id(&call.corp) else {
             return Ok(());
         };
-        self.inner.permit(corp, &call.app, call.path, &ready.asks).await
+        let permit = self.inner.permit(corp, &call.app, call.path, &ready.asks).await;
+        permit.map_err(|until| call.case.deadline.map_or(until, |d| until.min(d)))
     }
 
     /// The job that a message id of ours names (`msg_send_fail` tells of it later).

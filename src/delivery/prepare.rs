@@ -45,10 +45,13 @@ impl Delivery {
     /// again it does the same. Dropped midway nothing is lost but time.
     pub async fn prepare(&self, a: &Attempt<'_>) -> Preparation {
         let mut facts = FactPatch::default();
-        let prepared = match self.screen(a) {
+        let mut prepared = match self.screen(a) {
             Err(ending) => Prepared::End(ending),
             Ok(api) => self.inner.ready(&api, a, &mut facts).await.unwrap_or_else(|p| p),
         };
+        if let (Prepared::Later { until, .. }, Some(deadline)) = (&mut prepared, a.job.deadline) {
+            *until = deadline.min(*until);
+        }
         Preparation { prepared, facts }
     }
 

@@ -187,7 +187,8 @@ impl Inner {
         match self.get_token(corp, secret).await {
             Ok(token) => {
                 note.close(self, corp).await;
-                let life = Duration::from_secs(token.expires_in);
+                // Whatever WeCom says: not fetched all the time, not kept for ever.
+                let life = Duration::from_secs(token.expires_in.clamp(5, 86_400));
                 // Renewed a little before its end: 5 minutes of 7200 s.
                 let life = life.saturating_sub(Duration::from_secs(300).min(life / 10));
                 let held = Held {

@@ -63,6 +63,10 @@ async fn a_broken_answer_is_unclear_and_a_refused_connection_is_not() {
         Reply::Status(502),
         Reply::Text("<html>"),
         Reply::Text("{\"errcode\":\"x\"}"),
+        Reply::Text("[]"),
+        Reply::Text(""),
+        Reply::Coded(404, "{\"message\":\"no such page\"}"),
+        Reply::Coded(302, "{}"),
     ] {
         h.next("externalcontact/send_welcome_msg", [reply]);
         let called = h.go(&h.welcome("hi")).await;
