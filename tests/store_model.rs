@@ -42,9 +42,12 @@ enum Command {
     },
 }
 
+/// Number, place, lane, due from now, the one before.
+type PlannedJob = (u8, u8, u8, i16, Option<(u8, u8)>);
+
 #[derive(Debug, Clone, Default)]
 struct Step {
-    jobs: Vec<(u8, u8, u8, i16, Option<(u8, u8)>)>,
+    jobs: Vec<PlannedJob>,
     starts: Vec<((u8, u8), bool)>,
     defers: Vec<((u8, u8), i16, bool, bool)>,
     ends: Vec<(u8, u8)>,

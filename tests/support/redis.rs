@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use redis::Connection;
 use secrecy::SecretString;
@@ -19,6 +20,21 @@ pub struct RedisServer {
     child: Option<Child>,
 }
 
+/// A port below those that Linux gives to outgoing connections: one of these could otherwise sit on the port of
+/// a server that is down for a moment, or even connect to itself there. Each process begins elsewhere.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = std::process::id()
+            .wrapping_mul(131)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (n % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
@@ -33,8 +49,8 @@ impl RedisServer {
 
     /// With these arguments besides the private ones.
     pub fn start_with(args: &[&str]) -> Self {
-        for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        for _ in 0..50 {
+            let port = free_port();
             let mut server = Self {
                 dir: tempfile::tempdir().unwrap(),
                 port,

@@ -1,10 +1,10 @@
 //! The store on Redis or Valkey: any number of gateways, each atomic step one Lua script in a file of its own.
 //!
 //! Comes in: the trait's calls. Goes out: their results, as durable as `store.durability` asks of the server
-//! ([`check`]). Store time is the server's `TIME`, read inside the scripts. Must never know: what the bytes mean.
+//! (`check`). Store time is the server's `TIME`, read inside the scripts. Must never know: what the bytes mean.
 //!
-//! One multiplexed connection for everything ([`link`]); one of its own for wake-ups ([`wakes`]) and, with
-//! `durability = "replica"`, one for accepting ([`accept`]). A call that is cancelled midway has been sent or
+//! One multiplexed connection for everything (`link`); one of its own for wake-ups (`wakes`) and, with
+//! `durability = "replica"`, one for accepting (`accept`). A call that is cancelled midway has been sent or
 //! not: it happens whole or not at all. A call whose answer is lost may have happened: each script says in its
 //! header what a repeat does.
 
