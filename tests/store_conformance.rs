@@ -12,6 +12,12 @@ macro_rules! suite {
                 super::support::suite::$module::$name(&super::Harness::sqlite()).await;
             })*
         }
+        mod redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::support::suite::$module::$name(&super::Harness::redis().await).await;
+            })*
+        }
     };
 }
 
@@ -39,23 +45,23 @@ suite! {
     owner::the_living_are_those_who_spoke_within_five_seconds_and_take_partitions;
     owner::the_generation_is_one_and_the_same;
     outbox::due_jobs_come_by_time_then_id_and_by_lane;
-    outbox::a_follower_becomes_due_only_when_the_one_before_it_has_ended;
-    outbox::a_follower_of_a_job_that_has_ended_is_due_at_once;
-    outbox::a_chain_that_ends_in_one_step_releases_what_is_left_open;
-    outbox::a_waiting_job_that_is_ended_early_lets_its_own_follower_go;
-    outbox::a_second_follower_and_a_second_job_of_one_id_are_refused_whole;
+    followers::a_follower_becomes_due_only_when_the_one_before_it_has_ended;
+    followers::a_follower_of_a_job_that_has_ended_is_due_at_once;
+    followers::a_chain_that_ends_in_one_step_releases_what_is_left_open;
+    followers::a_waiting_job_that_is_ended_early_lets_its_own_follower_go;
+    followers::a_second_follower_and_a_second_job_of_one_id_are_refused_whole;
     outbox::a_start_counts_and_keeps_the_first_time_that_may_have_arrived;
     outbox::a_refused_only_try_leaves_no_trace_but_the_attempt;
     outbox::the_nonce_is_that_of_who_started_last;
     outbox::what_names_a_job_that_is_gone_is_passed_over;
-    outbox::a_waiting_job_can_be_deferred_and_still_waits;
+    followers::a_waiting_job_can_be_deferred_and_still_waits;
     outbox::one_step_may_add_start_defer_and_end_in_that_order;
-    outbox::history_is_newest_first_and_capped_at_a_thousand;
-    outbox::documents_live_as_long_as_they_were_given;
-    outbox::quarantine_keeps_entry_and_reason_and_the_position_advances;
-    outbox::counters_add_up;
-    outbox::figures_count_waiting_jobs_but_the_oldest_is_a_head;
-    outbox::too_large_a_commit_is_refused_whole;
+    records::history_is_newest_first_and_capped_at_a_thousand;
+    records::documents_live_as_long_as_they_were_given;
+    records::quarantine_keeps_entry_and_reason_and_the_position_advances;
+    records::counters_add_up;
+    records::figures_count_waiting_jobs_but_the_oldest_is_a_head;
+    records::too_large_a_commit_is_refused_whole;
     limits::no_rolling_window_holds_more_than_its_limit_and_95_of_100_are_usable;
     limits::the_longer_window_holds_too;
     limits::all_scopes_have_room_or_none_is_taken;

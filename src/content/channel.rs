@@ -255,11 +255,12 @@ fn welcome(table: &Table<'_>, faults: &mut Faults) -> Vec<Entry> {
             }
         }
     }
-    let plain_weights = entries
+    let mut plain_weights = entries
         .iter()
         .filter(|e| e.when.is_none())
-        .map(|e| e.weight.unwrap_or(1));
-    if entries.iter().any(|e| e.when.is_none()) && plain_weights.sum::<u32>() == 0 {
+        .map(|e| e.weight.unwrap_or(1))
+        .peekable();
+    if plain_weights.peek().is_some() && plain_weights.all(|weight| weight == 0) {
         faults.error(
             &value.spot(),
             "bad_weight",

@@ -51,30 +51,26 @@ pub(super) fn clean(value: &str, markup: Markup) -> String {
     kept.trim().chars().map(wide).collect()
 }
 
-/// Cut to so many graphemes and bytes; what was cut ends with "…", which counts.
-pub(super) fn shorten(value: &str, graphemes: Option<usize>, bytes: usize) -> String {
-    match graphemes {
-        Some(max) if value.graphemes(true).count() > max => {
-            let mut kept: String = value.graphemes(true).take(max.saturating_sub(1)).collect();
-            kept.push('…');
-            cut(&kept, bytes)
-        }
-        _ => cut(value, bytes),
-    }
-}
-
 /// The text, at most `max` bytes long. What is too long is cut before the last grapheme or WeChat face
 /// (`[微笑]`) that fits, and ends with "…". Below three bytes there is no room for that and nothing remains.
 pub(super) fn cut(text: &str, max: usize) -> String {
-    if text.len() <= max {
+    shorten(text, None, max)
+}
+
+/// The same, with a limit of graphemes beside that of bytes; "…" counts in both.
+pub(super) fn shorten(text: &str, graphemes: Option<usize>, bytes: usize) -> String {
+    let few_enough = graphemes.is_none_or(|max| text.graphemes(true).take(max + 1).count() <= max);
+    if text.len() <= bytes && few_enough {
         return text.to_owned();
     }
-    let Some(room) = max.checked_sub('…'.len_utf8()) else {
+    let Some(room) = bytes.checked_sub('…'.len_utf8()) else {
         return String::new();
     };
-    let mut end = 0;
+    let most = graphemes.map_or(usize::MAX, |max| max.saturating_sub(1));
+    let (mut end, mut count) = (0, 0);
     for unit in Units(text) {
-        if end + unit.len() > room {
+        count += unit.graphemes(true).count();
+        if end + unit.len() > room || count > most {
             break;
         }
         end += unit.len();

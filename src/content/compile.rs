@@ -97,7 +97,7 @@ pub(super) fn compile(
     for used in &bundle.uses {
         check_use(&bundle, used, &mut faults);
     }
-    warn_of_unused(&bundle, &mut faults);
+    check_unused(&bundle, &mut faults);
     (bundle, faults.sorted())
 }
 
@@ -170,20 +170,33 @@ fn check_words(words: &BTreeMap<String, String>, faults: &mut Faults) {
     }
 }
 
-/// A template that nobody uses may be meant for a broadcast; one that cannot be that either is forgotten.
-fn warn_of_unused(bundle: &Bundle, faults: &mut Faults) {
+/// A template that nobody uses may be meant for a broadcast: then it has to fit there. One that cannot be a
+/// broadcast either is forgotten, or its use is still to be written.
+fn check_unused(bundle: &Bundle, faults: &mut Faults) {
+    let used: BTreeSet<&str> = bundle.uses.iter().map(|u| u.template.as_str()).collect();
     for (name, template) in &bundle.templates {
-        let used = bundle.uses.iter().any(|u| &u.template == name);
-        if !used && !template.has_form_for(Place::Broadcast) {
+        if used.contains(name.as_str()) {
+            continue;
+        }
+        let mut found = Faults::default();
+        let using = Using::new(name, Place::Broadcast, &Spot::whole("broadcast send"));
+        check_use(bundle, &using, &mut found);
+        let found = found.sorted();
+        if found
+            .iter()
+            .any(|d| matches!(d.code, "part_not_here" | "variable_not_here"))
+        {
             faults.warn(
                 &template.spot,
                 "unused_template",
                 Text::new(
-                    format!("没有规则或渠道使用模板“{name}”"),
-                    format!("no rule or channel uses the template \"{name}\""),
+                    format!("没有规则或渠道使用模板“{name}”，群发也用不了它"),
+                    format!("no rule or channel uses the template \"{name}\", and it cannot be a broadcast"),
                 ),
                 Text::new("使用它，或删掉它", "Use it, or remove it"),
             );
+        } else {
+            faults.extend(found);
         }
     }
 }

@@ -44,14 +44,18 @@ pub(super) struct SourceFile<'a> {
     pub shown: Arc<str>,
     /// Its text, line ends `\n`.
     pub text: &'a str,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 impl<'a> SourceFile<'a> {
     /// A text under its name.
     pub fn new(shown: &str, text: &'a str) -> Self {
+        let begins = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             shown: shown.into(),
             text,
+            lines: std::iter::once(0).chain(begins).collect(),
         }
     }
 
@@ -61,12 +65,12 @@ impl<'a> SourceFile<'a> {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = &self.text[..end];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.lines.partition_point(|begin| *begin <= end);
+        let begin = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
         Spot {
             file: self.shown.clone(),
-            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: self.text[begin..end].chars().count() + 1,
         }
     }
 
@@ -109,9 +113,18 @@ impl Faults {
         }
     }
 
+    /// Takes over what was found elsewhere.
+    pub fn extend(&mut self, found: Vec<Diagnostic>) {
+        self.list.extend(found);
+    }
+
     /// A word that is none of the known ones. `what` names the kind of word in both languages.
     pub fn unknown(&mut self, at: &Spot, code: &'static str, what: (&str, &str), word: &str, known: &[&str]) {
-        let all = known.join(", ");
+        // A long list helps nobody; the nearest word does.
+        let all = match known.len() {
+            0..=30 => known.join(", "),
+            _ => format!("{}, …", known[..30].join(", ")),
+        };
         let remedy = match nearest(word, known.iter().copied()) {
             Some(near) => Text::new(
                 format!("是不是“{near}”？可用的有：{all}"),

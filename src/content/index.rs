@@ -85,7 +85,7 @@ impl RuleIndex {
         };
         for (place, rule) in index.order.iter().enumerate() {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            let Some(keywords) = &rules[index.order[place as usize]].keywords else {
+            let Some(keywords) = &rules[*rule].keywords else {
                 index.always.entry(rules[*rule].on).or_default().push(place);
                 index.words.push(Numbered::default());
                 continue;

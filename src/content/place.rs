@@ -234,7 +234,10 @@ fn form_of(what: &AttachmentKind, place: Place) -> Result<(), NoForm> {
     }
 }
 
-fn check_menu(menu: &Menu, bounds: &dyn Fn(&Pattern, usize, (&str, &str), &mut Faults), faults: &mut Faults) {
+/// Checks a text against its limit: how many bytes, and what it is in both languages.
+type Bounds<'a> = &'a dyn Fn(&Pattern, usize, (&str, &str), &mut Faults);
+
+fn check_menu(menu: &Menu, bounds: Bounds<'_>, faults: &mut Faults) {
     for end in menu.head.iter().chain(&menu.tail) {
         bounds(
             end,

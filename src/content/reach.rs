@@ -196,13 +196,14 @@ fn possible_sources(rule: &Rule, tagged: bool, around: &Around<'_>) -> Vec<Sourc
         return Vec::new();
     };
     let kf_only = tagged || !rule.kf.is_empty() || !rule.when.scene.is_empty() || !rule.when.tags.is_empty();
-    let hears = |s: &&Source| {
-        (!kf_only || **s == Source::Kf)
-            && (rule.when.members.is_empty() || **s != Source::Kf)
-            && has_kind(**s, rule, around)
-    };
-    let heard: Vec<Source> = allowed.iter().filter(hears).copied().collect();
-    let heard = if heard.is_empty() { vec![*first] } else { heard };
+    let hears = |s: &Source| (!kf_only || *s == Source::Kf) && (rule.when.members.is_empty() || *s != Source::Kf);
+    let mut heard: Vec<Source> = allowed.iter().copied().filter(hears).collect();
+    if heard.is_empty() {
+        heard.push(*first);
+    }
+    if heard.iter().any(|s| has_kind(*s, around)) {
+        heard.retain(|s| has_kind(*s, around));
+    }
     let told: Vec<Source> = heard
         .iter()
         .copied()
@@ -242,7 +243,7 @@ fn kind(source: Source) -> AppKind {
     }
 }
 
-fn has_kind(source: Source, _rule: &Rule, around: &Around<'_>) -> bool {
+fn has_kind(source: Source, around: &Around<'_>) -> bool {
     // An answer goes out with any app of the corp that has the kind, whichever received the event.
     around.corp.apps.iter().any(|a| a.kind.contains(&kind(source)))
 }
@@ -254,7 +255,7 @@ fn warn_of_missing_kind(
     around: &Around<'_>,
     faults: &mut Faults,
 ) {
-    if has_kind(source, rule, around) || !rule.has_reply() {
+    if has_kind(source, around) || !rule.has_reply() {
         return;
     }
     let kind = kind(source).word();

@@ -68,7 +68,9 @@ impl Bundle {
             .menu
             .as_ref()
             .filter(|_| matches!(part, Part::Whole | Part::Menu));
-        let text = text.map(|t| pen.write(t, place.text_limit()));
+        let text = text
+            .map(|t| pen.write(t, place.text_limit()))
+            .filter(|t| !t.trim().is_empty());
         let attachments = attachments.into_iter().filter_map(|a| pen.attach(a)).collect();
         let menu = menu.map(|m| pen.menu(m));
         let rendered = Rendered {
@@ -130,6 +132,16 @@ impl Pen<'_> {
         pattern.fill(self.resolve, self.place.markup(), max)
     }
 
+    /// A title that is never empty, whatever the values are: WeCom would refuse the whole message.
+    fn title(&self, pattern: &Pattern, max: usize) -> String {
+        let title = self.write(pattern, max);
+        if title.trim().is_empty() {
+            cut(&self.bundle.corp_name, max)
+        } else {
+            title
+        }
+    }
+
     fn media(&self, used: &MediaUse) -> Option<MediaFile> {
         self.bundle.sources.media.get(&used.path).map(|info| used.file(info))
     }
@@ -143,7 +155,7 @@ impl Pen<'_> {
                 url,
                 image,
             } => RenderedAttachment::Link {
-                title: self.write(title, LINK_TITLE),
+                title: self.title(title, LINK_TITLE),
                 desc: desc.as_ref().map(|d| self.write(d, LINK_DESC)).unwrap_or_default(),
                 url: url.text.clone(),
                 image: image.as_ref().and_then(|i| self.media(i)),
@@ -156,7 +168,7 @@ impl Pen<'_> {
             } => RenderedAttachment::Miniprogram {
                 appid: appid.clone(),
                 page: page.text.clone(),
-                title: self.write(title, MINI_TITLE),
+                title: self.title(title, MINI_TITLE),
                 image: self.media(image)?,
             },
         })

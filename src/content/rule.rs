@@ -115,7 +115,8 @@ impl Rule {
 
     /// Everything but the keywords.
     pub(super) fn concerns(&self, event: &Candidate<'_>, known: &Known<'_>) -> bool {
-        let spoken = self.sources.is_empty() || event.source.is_some_and(|s| self.sources.contains(&s));
+        // Where only one can speak, nobody needs to say who does.
+        let spoken = self.on.sources().len() < 2 || event.source.is_some_and(|s| self.sources.contains(&s));
         let app = self.apps.is_empty() || self.apps.iter().any(|a| a == event.app);
         let kf = self.kf.is_empty() || event.kf.is_some_and(|k| self.kf.iter().any(|name| name == k));
         spoken && app && kf && self.when.holds(event.member, event.at, known)

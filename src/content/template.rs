@@ -69,7 +69,12 @@ impl Template {
         let parsed = reader::parse(file, faults)?;
         let root = reader::root(file, &parsed);
         root.only(&["text", "fallback", "attachments", "menu"], faults);
-        let text = root.text("text", faults).map(|w| Pattern::parse(&w, file, faults));
+        let written = root.text("text", faults);
+        // What is there but faulty has been reported as what it is.
+        let blank = written
+            .as_ref()
+            .map_or(root.get("text").is_none(), |w| w.text.trim().is_empty());
+        let text = written.map(|w| Pattern::parse(&w, file, faults));
         let template = Self {
             name: name.to_owned(),
             spot: file.spot(0),
@@ -82,8 +87,7 @@ impl Template {
                 .collect(),
             menu: root.table("menu", faults).map(|t| menu(&t, faults)),
         };
-        // Parts that are there but faulty have been reported as what they are.
-        if template.text.is_none() && root.get("attachments").is_none() && root.get("menu").is_none() {
+        if blank && root.get("attachments").is_none() && root.get("menu").is_none() {
             faults.error(
                 &template.spot,
                 "empty_template",
@@ -176,9 +180,7 @@ fn fallback(root: &Table<'_>, faults: &mut Faults) -> BTreeMap<String, String> {
 
 fn attachment(table: &Table<'_>, faults: &mut Faults) -> Option<Attachment> {
     const KINDS: [&str; 5] = ["image", "video", "file", "link", "miniprogram"];
-    let Some(kind) = need(table, "type", faults) else {
-        return None;
-    };
+    let kind = need(table, "type", faults)?;
     let what = match kind.text.as_str() {
         "image" => media(table, MediaKind::Image, faults),
         "video" => media(table, MediaKind::Video, faults),

@@ -13,13 +13,16 @@
 
 pub mod calendar;
 mod open;
+pub mod redis;
 pub mod rolling;
 pub mod size;
+pub mod spool;
 pub mod sqlite;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 
 use crate::model::{JobId, Lane, Partition, StoreTime};
 
@@ -72,6 +75,16 @@ pub struct Mark {
     pub kind: MarkKind,
     /// SHA-256 of the dedupe key, prefix included. An implementation may keep 63 bits of it.
     pub key: [u8; 32],
+}
+
+impl Mark {
+    /// The mark of a dedupe key; `key` carries its prefix (corp, or corp and app) already.
+    pub fn new(kind: MarkKind, key: &str) -> Self {
+        Self {
+            kind,
+            key: Sha256::digest(key.as_bytes()).into(),
+        }
+    }
 }
 
 /// One entry to append to a partition's journal.
@@ -492,6 +505,11 @@ pub trait Store: Send + Sync + 'static {
     /// write, else [`StoreError::Lost`]. Starts, defers and ends of a job that does not exist (it has an
     /// outcome already) are passed over. Order inside the step: jobs, starts, defers, ends, documents,
     /// entries, quarantine, counters, position. Journal entries up to the new position may be trimmed.
+    ///
+    /// A position beyond the journal's head is `Lost` (the store has lost its tail); `Refused` are a position
+    /// before `expected`, a job id that is open already and a second follower of one job. Called twice: the second
+    /// finds another position, `Lost` (a commit that leaves the position where it is happens twice: starts count
+    /// twice, everything else is harmless or passed over). Cancelled midway: it happened or not, as a whole.
     async fn commit(&self, fence: &Fence, expected: u64, commit: &Commit) -> StoreResult<Committed>;
 
     /// Anyone: one job by id, open or `None`.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::redis::{RedisOptions, RedisStore};
 use super::sqlite::SqliteStore;
-use super::{Store, StoreError, StoreResult};
+use super::{Store, StoreResult};
 use crate::settings::{StoreSettings, StoreUrl};
 
 /// What this process does with the store.
@@ -27,7 +28,15 @@ pub const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 pub async fn open(settings: &StoreSettings, role: Role) -> StoreResult<Arc<dyn Store>> {
     match &settings.url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, role, settings.keep)?)),
-        StoreUrl::Redis(_) => Err(StoreError::Refused("redis:// is not built yet".into())),
+        StoreUrl::Redis(url) => {
+            let options = RedisOptions {
+                url: url.clone(),
+                durability: settings.durability,
+                keep: settings.keep,
+                clock_key: None,
+            };
+            Ok(Arc::new(RedisStore::open(options, role).await?))
+        }
     }
 }
 

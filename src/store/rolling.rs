@@ -25,8 +25,9 @@ pub fn bucket_ms(window: Window) -> i64 {
 
 impl Taken {
     /// Forgets what is out of the window. What lies in the future (the clock was set back) counts as taken
-    /// now: the safe side, and over after one window at most.
-    pub fn tidy(&mut self, window: Window, now: StoreTime) {
+    /// now: the safe side, and over after one window at most. True if there was any: the caller must keep the
+    /// result then, or each later look would begin that window anew.
+    pub fn tidy(&mut self, window: Window, now: StoreTime) -> bool {
         let current = now.0.div_euclid(bucket_ms(window));
         let mut ahead = 0u32;
         self.0.retain(|(bucket, count)| {
@@ -38,6 +39,7 @@ impl Taken {
         if ahead > 0 {
             self.add(current, ahead);
         }
+        ahead > 0
     }
 
     /// The earliest time at which one more fits; `None`: now. Call [`Taken::tidy`] first.

@@ -77,6 +77,15 @@ pub fn commit(commit: &Commit) -> StoreResult<()> {
     list("defers", commit.defers.len())?;
     list("ends", commit.ends.len())?;
     list("counters", commit.counters.len())?;
+    sum_of(commit).check()
+}
+
+/// Bytes that a commit carries, for the buffer that takes them.
+pub fn commit_bytes(commit: &Commit) -> usize {
+    sum_of(commit).bytes
+}
+
+fn sum_of(commit: &Commit) -> Sum {
     let optional = |blob: &Option<Vec<u8>>| blob.as_ref().map_or(0, Vec::len);
     let mut sum = Sum::default();
     commit.jobs.iter().for_each(|j| sum.add(j.blob.len()));
@@ -93,7 +102,7 @@ pub fn commit(commit: &Commit) -> StoreResult<()> {
     commit.defers.iter().for_each(|d| sum.add(optional(&d.blob)));
     commit.ends.iter().for_each(|e| sum.add(e.record.len()));
     commit.counters.iter().for_each(|(name, _)| sum.add(name.len()));
-    sum.check()
+    sum
 }
 
 /// Refuses a batch of asks that is too large, or one that names a scope twice (it would take one for two).

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use wecom_gateway::model::{JobId, Lane, Partition, StoreTime};
+use wecom_gateway::store::redis::RedisStore;
 use wecom_gateway::store::sqlite::SqliteStore;
 use wecom_gateway::store::{
     Acquired, Append, Commit, DocPut, End, Fence, Mark, MarkKind, NewJob, OwnerRecord, Role, Store,
 };
+
+use crate::support::redis::RedisServer;
 
 /// Keeps decided entries for this long in tests.
 pub const KEEP: Duration = Duration::from_secs(3600);
@@ -42,6 +45,21 @@ impl Harness {
             set: None,
             _keep: Box::new(dir),
         }
+    }
+
+    /// On a server of its own, whose scripts read the time from a key.
+    pub async fn redis() -> Self {
+        let server = RedisServer::start();
+        let mut conn = server.connection();
+        let set = move |t: i64| {
+            let _: () = redis::cmd("SET").arg("test:now").arg(t).query(&mut conn).unwrap();
+        };
+        let set = std::sync::Mutex::new(set);
+        (set.lock().unwrap())(START);
+        let store = RedisStore::open(server.options(Some("test:now")), Role::Serve)
+            .await
+            .unwrap();
+        Self::other(Arc::new(store), move |t| (set.lock().unwrap())(t), server)
     }
 
     /// A store of another kind: `set` is told each new time, `keep` lives as long as the harness.

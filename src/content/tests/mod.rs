@@ -3,6 +3,7 @@
 mod choosing;
 mod demo;
 mod errors_channels;
+mod errors_reach;
 mod errors_rules;
 mod errors_templates;
 mod matching;

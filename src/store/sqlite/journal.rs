@@ -107,11 +107,12 @@ pub fn read(conn: &Connection, p: Partition, after: u64, max: usize) -> Done<Vec
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Drops decided entries that were accepted before `before`, a few at a time.
+/// Drops decided entries from the oldest on, as far as they were accepted before `before`, a few at a time.
 pub fn trim(conn: &Connection, p: Partition, position: u64, before: StoreTime) -> Done<()> {
     conn.prepare_cached(
-        "DELETE FROM journal WHERE id IN
-           (SELECT id FROM journal WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 64) AND at < ?3",
+        "WITH old AS (SELECT id, at FROM journal WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 64)
+         DELETE FROM journal WHERE id IN (SELECT id FROM old WHERE id <
+           (SELECT coalesce(min(id), ?2 + 1) FROM old WHERE at >= ?3))",
     )?
     .execute(params![key(p, 0), key(p, position), before.0])?;
     Ok(())

@@ -26,7 +26,9 @@ fn load(conn: &Connection, corp: &str, scope: &str, w: Window, now: StoreTime) -
             taken.0.push((i64::from_be_bytes(bucket), u32::from_be_bytes(count)));
         }
     }
-    taken.tidy(w, now);
+    if taken.tidy(w, now) {
+        save(conn, corp, scope, w, &taken, now)?;
+    }
     Ok(taken)
 }
 

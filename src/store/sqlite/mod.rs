@@ -3,17 +3,17 @@
 //! Comes in: the trait's calls. Goes out: their results once durable (WAL, `synchronous=FULL`, one fsync for
 //! all that waits). Store time is this host's wall clock. Must never know: what the bytes mean.
 //!
-//! Every call is one closure on the writer's or the reader's thread ([`worker`]), so each is atomic; a caller
+//! Every call is one closure on the writer's or the reader's thread (`worker`), so each is atomic; a caller
 //! that is cancelled midway loses only the answer. Disk full, busy and I/O errors are
 //! [`StoreError::Unavailable`] and pass when their cause does.
 
 mod documents;
-mod file;
+pub(super) mod file;
 mod journal;
 mod limits;
 mod outbox;
 mod owner;
-mod worker;
+pub(super) mod worker;
 
 use std::fs::File;
 use std::path::Path;

@@ -49,9 +49,16 @@ pub fn commit(
     trim_before: StoreTime,
 ) -> Done<Committed> {
     let mut head = owner::check(conn, fence, expected)?;
-    if c.position < expected || c.position > head {
-        let what = format!("position {} is not within {expected}..={head}", c.position);
+    if c.position < expected {
+        let what = format!("position {} is before {expected}", c.position);
         return Err(StoreError::Refused(what).into());
+    }
+    if c.position > head {
+        return Err(StoreError::Lost(format!(
+            "{} ends at {head}, decided up to {}",
+            fence.partition, c.position
+        ))
+        .into());
     }
     let p = fence.partition;
     for job in &c.jobs {

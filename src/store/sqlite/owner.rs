@@ -88,7 +88,8 @@ pub fn check(conn: &Connection, f: &Fence, expected: u64) -> Done<u64> {
         .query_row([f.partition.index() as i64], |r| {
             Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
         })?;
-    if epoch as u64 != f.epoch || nonce != f.nonce {
+    // An empty nonce is a released record: nobody's.
+    if epoch as u64 != f.epoch || nonce != f.nonce || nonce.is_empty() {
         return Err(StoreError::Lost(format!("{} has epoch {epoch}, ours is {}", f.partition, f.epoch)).into());
     }
     if position as u64 != expected {

@@ -127,10 +127,7 @@ pub async fn the_position_stays_between_where_it_was_and_the_head(h: &Harness) {
     let p = part(21);
     h.fill(p, 2).await;
     let f = h.acquire(p, "a").await.fence;
-    assert!(matches!(
-        h.store.commit(&f, 0, &at(3)).await,
-        Err(StoreError::Refused(_))
-    ));
+    assert!(matches!(h.store.commit(&f, 0, &at(3)).await, Err(StoreError::Lost(_))));
     h.store.commit(&f, 0, &at(2)).await.unwrap();
     assert!(matches!(
         h.store.commit(&f, 2, &at(1)).await,
