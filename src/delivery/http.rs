@@ -230,4 +230,33 @@ mod tests {
         assert!(kind.ends_with("00000001"));
         assert!(contains(&body, b"filename=\"ab.png\"; filelength=28"));
     }
+
+    #[tokio::test]
+    async fn only_a_connection_that_was_never_made_is_not_sent() {
+        let http = Http::new();
+        let send = |base: String| {
+            let http = http.clone();
+            async move {
+                let wire = Wire::Post(b"{}".to_vec());
+                http.send(&base, "kf/send_msg", None, wire, Duration::from_secs(5))
+                    .await
+                    .err()
+            }
+        };
+        // A port that was free a moment ago: nobody listens.
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", free.local_addr().unwrap());
+        drop(free);
+        assert_eq!(send(base).await, Some(Trouble::NotSent("connect")));
+        // Somebody takes the request and hangs up.
+        let rude = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", rude.local_addr().unwrap());
+        tokio::spawn(async move {
+            use tokio::io::AsyncReadExt;
+            while let Ok((mut peer, _)) = rude.accept().await {
+                let _ = peer.read(&mut [0; 1024]).await;
+            }
+        });
+        assert_eq!(send(base).await, Some(Trouble::Unclear("connection_lost")));
+    }
 }
