@@ -271,7 +271,7 @@ async fn reserve(
 }
 
 /// Calls once. Its start is already committed: whatever is unclear ends `uncertain`.
-pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk: Chunk, tries: u32) -> Called {
+pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk: Chunk, attempts: u32) -> Called {
     let api = match delivery.api(&job.corp, &job.app, AppKind::Contacts) {
         Ok(api) => api,
         Err(_) => {
@@ -322,10 +322,10 @@ pub async fn call(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, chunk:
             };
         }
         Err(CallError::Refused { errcode, .. })
-            if errcode::of(errcode).class == errcode::Class::Backoff && tries <= RETRIES =>
+            if errcode::of(errcode).class == errcode::Class::Backoff && attempts <= RETRIES =>
         {
             return Called::Retry {
-                after: Duration::from_secs(1 << tries.min(5)),
+                after: Duration::from_secs(1 << attempts.min(5)),
                 reason: "busy",
             };
         }

@@ -152,7 +152,7 @@ pub(super) async fn call(shared: &Shared, partition: Partition, job: &Job, store
             shared,
         ),
         Work::Broadcast(chunk) => {
-            let ending = broadcast::call(&context.delivery, &context.store, job, *chunk, stored.tries).await;
+            let ending = broadcast::call(&context.delivery, &context.store, job, *chunk, stored.attempts).await;
             let finish = match ending {
                 broadcast::Called::End(ending) => Finish::End(ending),
                 broadcast::Called::Retry { after, reason } => Finish::Wait {
