@@ -76,6 +76,12 @@ impl Calls {
         }
     }
 
+    /// Another process owns the partition: results that came for it are dropped.
+    pub fn forget(&self, partition: Partition) {
+        self.lock()
+            .retain(|(p, _), call| *p != partition || matches!(call, Call::Running));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Partition, JobId), Call>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Context;
 use super::balance::{Me, Watch};
 use super::kf_accounts::KfAccounts;
-use super::worker::{Gone, Shared, Worker};
+use super::worker::{Careful, Gone, Shared, Worker};
 use crate::clock;
 use crate::model::{Lane, Partition};
 use crate::store::{Acquired, Fence, StoreError};
@@ -102,7 +103,7 @@ struct Supervisor {
     workers: JoinSet<(Partition, Result<(), Gone>)>,
     watch: Watch,
     status: watch::Sender<OwnerStatus>,
-    careful: HashMap<Partition, bool>,
+    careful: HashMap<Partition, Careful>,
 }
 
 impl Owner {
@@ -164,7 +165,7 @@ impl Supervisor {
             let polls = KfAccounts::default().run(Arc::clone(&self.shared), waker.clone());
             AbortOnDrop(tokio::spawn(polls).abort_handle())
         });
-        let mut wakes = self.shared.context.store.wakes();
+        let (mut wakes, mut hints) = (self.shared.context.store.wakes(), true);
         let mut beat = tokio::time::interval(BEAT);
         let mut poll = tokio::time::interval(POLL);
         let mut gauges = tokio::time::interval(GAUGES);
@@ -177,11 +178,11 @@ impl Supervisor {
                 _ = beat.tick() => self.beat().await,
                 _ = poll.tick() => self.poll(&waker).await,
                 _ = gauges.tick() => self.gauges().await,
-                hint = wakes.recv() => match hint {
+                hint = wakes.recv(), if hints => match hint {
                     Ok(n) => if let Some(p) = Partition::new(n) { waker.wake(p) },
-                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                    // The store's hints ended: the poll is the truth.
-                    Err(tokio::sync::broadcast::error::RecvError::Closed) => clock::sleep(POLL).await,
+                    Err(RecvError::Lagged(_)) => {}
+                    // The store gives no more hints: the poll is the truth.
+                    Err(RecvError::Closed) => hints = false,
                 },
                 Some(ended) = self.workers.join_next(), if !self.workers.is_empty() => self.ended(ended).await,
             }
@@ -212,6 +213,12 @@ impl Supervisor {
         let Ok(records) = self.shared.context.store.owners().await else {
             return;
         };
+        for (partition, record) in Partition::all().zip(&records) {
+            // Whoever owns it now has read our marks and decided; our results are nobody's any more.
+            if !record.nonce.is_empty() && record.nonce != self.shared.context.nonce {
+                self.shared.calls.forget(partition);
+            }
+        }
         let held: Vec<Partition> = self.lock().keys().copied().collect();
         let plan = self
             .watch
@@ -288,7 +295,7 @@ impl Supervisor {
         self.shared.leases.held(partition, began);
         self.shared.hints[partition.index()].store(true, Ordering::Release);
         self.shared.positions[partition.index()].store(acquired.position, Ordering::Release);
-        let careful = self.careful.remove(&partition).unwrap_or(false);
+        let careful = self.careful.remove(&partition).unwrap_or(Careful::No);
         let notify = Arc::clone(&self.notifies[partition.index()]);
         let worker = Worker::new(Arc::clone(&self.shared), acquired, notify, careful);
         let (stop, stopped) = watch::channel(false);
@@ -321,12 +328,12 @@ impl Supervisor {
             }
             Err(gone) => {
                 self.shared.context.metrics.partitions_lost.inc();
-                let (refused, reason) = match gone {
-                    Gone::Refused(why) => (true, why),
-                    Gone::Lost(why) => (false, why),
+                let (careful, reason) = match gone {
+                    Gone::Refused(why, careful) => (careful, why),
+                    Gone::Lost(why) => (Careful::No, why),
                 };
                 tracing::warn!(%partition, reason, "partition lost: acquiring and loading it again");
-                self.careful.insert(partition, refused);
+                self.careful.insert(partition, careful);
                 // A short pause, or a store that refuses everything would be asked without end.
                 clock::sleep(Duration::from_millis(20)).await;
                 self.reacquire(partition, &held.fence).await;
