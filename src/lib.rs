@@ -4,12 +4,13 @@
 //! journal of a [`store`] → [`owner`] reads each partition's journal in order, lets [`dialog`] decide by the
 //! operator's [`content`], and commits → [`delivery`] calls WeCom, one outcome per job.
 //! [`kf`] pulls WeChat customer service, [`broadcast`] reserves quota and sends, [`sandbox`] simulates WeCom.
-//! [`app`](crate) builds and stops the whole; [`cli`] is what people type.
+//! [`app`] builds and stops the whole; [`cli`] is what people type.
 //!
 //! Imports go down only (a test keeps it true):
 //! `cli → app → {callback, owner} → {kf, broadcast} → {delivery, intake} → {dialog, store} → content → model → wecom`;
 //! `sandbox → wecom`. `settings`, `metrics` and `clock` stand beside `model`.
 
+pub mod app;
 pub mod broadcast;
 pub mod callback;
 pub mod cli;
@@ -25,4 +26,5 @@ pub mod owner;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod wecom;

@@ -1,1 +1,11 @@
-fn main() {}
+//! The program: arguments, log, one command, its exit code.
+
+use std::process::ExitCode;
+
+use wecom_gateway::{cli, telemetry};
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse_or_exit();
+    telemetry::init();
+    cli::run(&arguments).into()
+}

@@ -119,6 +119,14 @@ pub struct KfSession {
     /// Messages of ours since then; 5 are allowed within 48 h.
     #[serde(default)]
     pub sent: u8,
+    /// When those were first sent: a message that the customer had written before some of them, and that we read
+    /// after them, clears only the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_at: Vec<StoreTime>,
+    /// The message that was counted last, so that a try after a refusal is not counted a second time; cleared
+    /// when that message ends and by the customer's next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
     /// True once this session was sent to the waiting pool (or that was tried).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pooled: bool,

@@ -76,11 +76,6 @@ impl Calls {
         }
     }
 
-    /// Number of calls without an answer.
-    pub fn running(&self) -> usize {
-        self.lock().values().filter(|c| matches!(c, Call::Running)).count()
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Partition, JobId), Call>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

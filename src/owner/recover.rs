@@ -28,7 +28,9 @@ pub enum Found {
 /// This process calls only after the start's commit was answered; so a start of our own without a call is a
 /// start whose answer we did not get, and nothing went out.
 pub fn found(stored: &StoredJob, class: Class, ours: &str, call: CallState, now: StoreTime) -> Found {
-    let Some(started) = &stored.started else { return Found::Go };
+    let Some(started) = &stored.started else {
+        return Found::Go;
+    };
     if started.nonce == ours {
         match call {
             CallState::Running | CallState::Answered => return Found::Ours,
@@ -57,21 +59,33 @@ mod tests {
             due: StoreTime(0),
             tries,
             attempts: tries,
-            started: started.map(|(n, at)| Started { at: StoreTime(at), nonce: n.into() }),
+            started: started.map(|(n, at)| Started {
+                at: StoreTime(at),
+                nonce: n.into(),
+            }),
             blob: vec![],
         }
     }
 
     #[test]
     fn a_call_that_must_not_be_repeated_ends_uncertain_when_somebody_else_began_it() {
-        let f = found(&stored(Some(("them", 0)), 1), Class::Once, "us", CallState::Unknown, StoreTime(1));
+        let f = found(
+            &stored(Some(("them", 0)), 1),
+            Class::Once,
+            "us",
+            CallState::Unknown,
+            StoreTime(1),
+        );
         assert!(matches!(f, Found::End(e) if e.outcome == Outcome::Uncertain));
     }
 
     #[test]
     fn a_message_is_repeated_only_while_the_duplicate_check_covers_it() {
         let s = stored(Some(("them", 0)), 1);
-        assert_eq!(found(&s, Class::ForAWhile, "us", CallState::Unknown, StoreTime(50_000)), Found::Go);
+        assert_eq!(
+            found(&s, Class::ForAWhile, "us", CallState::Unknown, StoreTime(50_000)),
+            Found::Go
+        );
         let late = found(&s, Class::ForAWhile, "us", CallState::Unknown, StoreTime(50_001));
         assert!(matches!(late, Found::End(e) if e.outcome == Outcome::Uncertain));
     }
@@ -79,7 +93,10 @@ mod tests {
     #[test]
     fn our_own_try_without_a_clear_answer_is_judged_by_its_class() {
         let s = stored(Some(("us", 0)), 1);
-        assert_eq!(found(&s, Class::ForAWhile, "us", CallState::Unclear, StoreTime(1)), Found::Go);
+        assert_eq!(
+            found(&s, Class::ForAWhile, "us", CallState::Unclear, StoreTime(1)),
+            Found::Go
+        );
         let late = found(&s, Class::ForAWhile, "us", CallState::Unclear, StoreTime(50_001));
         assert!(matches!(late, Found::End(e) if e.outcome == Outcome::Uncertain));
     }
@@ -87,7 +104,13 @@ mod tests {
     #[test]
     fn our_own_start_without_a_call_was_never_called() {
         let s = stored(Some(("us", 0)), 1);
-        assert_eq!(found(&s, Class::Once, "us", CallState::Unknown, StoreTime(0)), Found::NeverCalled);
-        assert_eq!(found(&s, Class::Once, "us", CallState::Running, StoreTime(0)), Found::Ours);
+        assert_eq!(
+            found(&s, Class::Once, "us", CallState::Unknown, StoreTime(0)),
+            Found::NeverCalled
+        );
+        assert_eq!(
+            found(&s, Class::Once, "us", CallState::Running, StoreTime(0)),
+            Found::Ours
+        );
     }
 }

@@ -1,4 +1,18 @@
 //! Settings: `config/gateway.toml` and the environment, typed and checked whole before anything is opened.
+//!
+//! In: the file, the environment, and the defaults of `default.toml` (compiled in; that file documents every key).
+//! Out: [`Settings`], or every fault at once with its place, value (never a secret's) and remedy. The way:
+//! `tree` (TOML with places) → `env` (overrides) → defaults below → `read` and `corp` (types, by way of `section`
+//! and `value`). What the content files say is not known here.
+
+mod corp;
+mod env;
+mod faults;
+mod read;
+mod secret;
+mod section;
+mod tree;
+mod value;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

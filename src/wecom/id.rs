@@ -27,6 +27,10 @@ fn checked(text: &str) -> Result<(), IdError> {
     if text.len() > 128 {
         return Err(IdError::TooLong);
     }
+    // Nearly every id is made of printable ASCII; the rule below it is the rule.
+    if text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    }
     if text.chars().any(char::is_control) || text.trim() != text {
         return Err(IdError::Unprintable);
     }

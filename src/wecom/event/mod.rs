@@ -1,4 +1,20 @@
 //! Events and messages of callbacks, typed.
+//!
+//! In: the decrypted text of a callback, XML or JSON. Out: [`Notice`]: what happened ([`Event`]), whom it names
+//! ([`Subject`]), by what a repeat is recognised ([`Dedupe`]). It knows neither corp nor app nor rules.
+//!
+//! The hard decision: all that differs between kinds stands in one table ([`kinds`]); code reads it. What is not
+//! in the table, or is but names nobody that could exist, is [`EventBody::Unknown`]: kept whole, never refused. Only a
+//! text that is neither XML nor a JSON object is an error.
+
+pub mod kinds;
+mod notice;
+pub mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use kinds::Scope;
+pub use notice::{Dedupe, Notice, ParseError};
 
 use super::id::{ExternalUserId, OpenKfId, UserId};
 
@@ -11,8 +27,37 @@ pub struct Event {
     pub body: EventBody,
 }
 
+impl Event {
+    /// Types the decrypted text of a callback; [`Notice::parse`] also tells whom it names.
+    pub fn parse(plain: &[u8]) -> Result<Self, ParseError> {
+        Notice::parse(plain).map(|notice| notice.event)
+    }
+
+    /// The name that rules know it by, as far as it is typed; [`Notice::rules_name`] also names what is not.
+    pub fn rules_name(&self) -> Option<&'static str> {
+        Some(match &self.body {
+            EventBody::Contact(change) => match change.kind {
+                ContactChangeKind::Added => "contact_added",
+                ContactChangeKind::HalfAdded => "contact_half_added",
+                ContactChangeKind::Edited => "contact_edited",
+                ContactChangeKind::Lost => "contact_lost",
+                ContactChangeKind::Removed => "contact_removed",
+                ContactChangeKind::Transferred => "contact_transferred",
+                ContactChangeKind::TransferFailed(_) => "transfer_failed",
+                ContactChangeKind::ArchiveAgreed => "archive_agreed",
+            },
+            EventBody::MemberMessage(_) => "message",
+            EventBody::AppEntered { .. } => "app_entered",
+            EventBody::MemberSubscribed { .. } => "member_subscribed",
+            EventBody::MemberUnsubscribed { .. } => "member_unsubscribed",
+            EventBody::MenuClick { .. } => "menu_click",
+            EventBody::KfBell { .. } | EventBody::Other | EventBody::Unknown => return None,
+        })
+    }
+}
+
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum EventBody {
     /// `change_external_contact`, every documented ChangeType.
     Contact(ContactChange),
@@ -51,6 +96,26 @@ pub enum EventBody {
     Other,
     /// In no table: kept whole, counted, does no harm.
     Unknown,
+}
+
+/// Tokens do not print themselves.
+impl std::fmt::Debug for EventBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Contact(change) => change.fmt(f),
+            Self::KfBell { account, .. } => f
+                .debug_struct("KfBell")
+                .field("account", account)
+                .finish_non_exhaustive(),
+            Self::MemberMessage(message) => message.fmt(f),
+            Self::AppEntered { member } => f.debug_tuple("AppEntered").field(member).finish(),
+            Self::MemberSubscribed { member } => f.debug_tuple("MemberSubscribed").field(member).finish(),
+            Self::MemberUnsubscribed { member } => f.debug_tuple("MemberUnsubscribed").field(member).finish(),
+            Self::MenuClick { member, key } => f.debug_tuple("MenuClick").field(member).field(key).finish(),
+            Self::Other => f.write_str("Other"),
+            Self::Unknown => f.write_str("Unknown"),
+        }
+    }
 }
 
 /// `change_external_contact`.
@@ -100,7 +165,7 @@ pub enum ContactChangeKind {
 }
 
 /// An ordinary message of a member to an app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MemberMessage {
     /// Who.
     pub member: UserId,
@@ -110,6 +175,18 @@ pub struct MemberMessage {
     pub msg_type: String,
     /// The text of a text message.
     pub text: Option<String>,
+}
+
+/// The text does not print itself.
+impl std::fmt::Debug for MemberMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemberMessage")
+            .field("member", &self.member)
+            .field("msg_id", &self.msg_id)
+            .field("msg_type", &self.msg_type)
+            .field("text_bytes", &self.text.as_ref().map(String::len))
+            .finish()
+    }
 }
 
 /// Whom an event names: the conversation it belongs to, without corp and app.

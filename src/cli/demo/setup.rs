@@ -1,0 +1,63 @@
+//! The demo's settings: what an operator would write into `config/gateway.toml`, for the simulated corp.
+
+use std::path::{Path, PathBuf};
+
+use crate::settings::Settings;
+
+/// A folder of its own for one run, removed at the end.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let name = format!("wecom-gateway-demo-{}", crate::store::random_name());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing in it outlives the demo; a folder that cannot be removed harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Settings over a store in the folder and a WeCom at `api_base`.
+pub(super) fn settings(folder: &Folder, api_base: &str) -> Result<Settings, String> {
+    let path = folder.path();
+    std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let file = path.join("gateway.toml");
+    let text = format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+node = '{node}'
+[store]
+url = 'sqlite:{db}'
+[[corp]]
+name = "acme"
+display_name = "某某咖啡"
+corp_id = "ww0123456789abcdef"
+api_base = "{api_base}"
+broadcast = {{ rule = "day_1" }}
+[[corp.app]]
+name = "main"
+kind = ["contacts", "kf", "agent"]
+agent_id = 1000002
+secret = "main-secret"
+token = "mainToken"
+encoding_aes_key = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
+"#,
+        node = path.join("node").display(),
+        db = path.join("gateway.db").display(),
+    );
+    std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
+    // The environment is left out: a real corp's variables must not reach the demo.
+    Settings::load(&file, std::iter::empty()).map_err(|faults| {
+        let lines = faults.iter().map(|f| f.line(crate::model::text::Lang::En));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
