@@ -164,7 +164,7 @@ impl Worker {
             jobs.push(NewJob {
                 id,
                 lane,
-                due: crate::model::StoreTime(0),
+                due: entry.accepted,
                 after,
                 blob,
             });

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub slots: Slots,
     pub calls: Calls,
     pub leases: Leases,
+    /// By partition: a worker of this process has it.
+    pub owned: [AtomicBool; PARTITIONS as usize],
     /// By partition: something may be new in its journal.
     pub hints: [AtomicBool; PARTITIONS as usize],
     /// By partition: last decided number, for the poll.
@@ -44,6 +46,7 @@ impl Shared {
             slots: Slots::default(),
             calls: Calls::default(),
             leases: Leases::default(),
+            owned: std::array::from_fn(|_| AtomicBool::new(false)),
             hints: std::array::from_fn(|_| AtomicBool::new(true)),
             positions: std::array::from_fn(|_| AtomicU64::new(0)),
         }
