@@ -10,7 +10,7 @@ use super::outbox::{Live, Phase};
 use super::slots::lane_index;
 use super::worker::{Careful, Gone, Pending, Worker};
 use crate::dialog;
-use crate::model::{Action, Conversation, Ending, Job, JobId, Outcome, Skipped, StoreTime};
+use crate::model::{Action, Conversation, Ending, Job, JobId, Skipped, StoreTime};
 use crate::store::{Commit, Committed, DocPut, End, NewJob, OwnEntry, Started, StoreError};
 
 /// Endings, starts and defers in one commit at most: each may bring a document, and with those of 128 decisions
@@ -207,7 +207,7 @@ impl Worker {
         if committed.head > self.position {
             self.shared.hints[at].store(true, Ordering::Release);
         }
-        self.count(&commit, &endings, &rules, &skipped, committed.now);
+        self.count(&commit, &endings, &rules, &skipped);
         for new in commit.jobs {
             self.add(new);
         }
@@ -282,14 +282,7 @@ impl Worker {
         }
     }
 
-    fn count(
-        &self,
-        commit: &Commit,
-        endings: &[(JobId, Ending)],
-        rules: &[Option<String>],
-        skipped: &[Skipped],
-        now: StoreTime,
-    ) {
+    fn count(&self, commit: &Commit, endings: &[(JobId, Ending)], rules: &[Option<String>], skipped: &[Skipped]) {
         let m = &self.shared.context.metrics;
         m.quarantined.inc_by(commit.quarantine.len() as u64);
         for rule in rules {
@@ -309,10 +302,6 @@ impl Worker {
             m.jobs
                 .with_label_values(&[lane.word(), ending.outcome.word(), ending.reason.as_ref()])
                 .inc();
-            if ending.outcome == Outcome::Delivered && job.action.is_message() {
-                let took = now.since(job.accepted).as_secs_f64();
-                m.answer_seconds.with_label_values(&[job.action.word()]).observe(took);
-            }
             tracing::info!(
                 conversation = kind(&job.conversation),
                 job = %id, action = job.action.word(), outcome = ending.outcome.word(), reason = %ending.reason,
