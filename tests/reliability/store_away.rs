@@ -43,6 +43,45 @@ async fn what_comes_while_redis_is_away_is_spooled_and_answered_in_order_when_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_redis_hangs_is_taken_once_although_it_may_lie_in_store_and_spool() {
+    let site = Site::new(On::Redis).await;
+    let gateway = site.started("a").await;
+    site.act(member_asks("m0", 0)).await;
+    site.settled(&gateway, 0).await;
+    let redis = site.redis.as_ref().unwrap();
+    redis.signal("STOP");
+    // The first ones reach the server's socket and, when nothing comes back, the spool as well.
+    let acts: Vec<_> = (0..MEANWHILE)
+        .flat_map(|n| {
+            let scanned = format!("wmS{n}");
+            [
+                site.acts(member_asks(&format!("m{n}"), n + 10)),
+                site.acts(scan(&scanned)),
+                site.acts(customer_asks(&kf_customer(n), n)),
+            ]
+        })
+        .collect();
+    for act in acts {
+        act.await.unwrap();
+    }
+    assert_eq!(gateway.detail("spooling").await, true);
+    redis.signal("CONT");
+    until("the spool is empty", async || {
+        (gateway.detail("spooling").await == false).then_some(())
+    })
+    .await;
+    site.settled(&gateway, 0).await;
+    for n in 0..MEANWHILE {
+        let mut answers = vec![answer(n + 10)];
+        answers.splice(0..0, (n == 0).then(|| answer(0)));
+        assert_eq!(site.seen(&format!("m{n}"), Way::App), answers, "member m{n}");
+        assert_eq!(site.seen(&kf_customer(n), Way::Kf), [answer(n)], "customer {n}");
+        assert_eq!(site.seen(&format!("wmS{n}"), Way::Welcome).len(), 1, "welcome {n}");
+    }
+    assert_eq!(gateway.metric("wecom_data_loss_total").await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_whose_redis_comes_back_empty_heals_says_so_and_holds_broadcasts() {
     let mut site = Site::new(On::Redis).await;
     let gateway = site.started("a").await;

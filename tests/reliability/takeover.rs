@@ -26,6 +26,12 @@ async fn owned(store: &dyn Store, node: &str) -> Vec<Partition> {
     all.filter(|(_, r)| r.node == node).map(|(p, _)| p).collect()
 }
 
+/// What was said; facts may be read at any time.
+fn messages(mut endings: Vec<(String, String)>) -> Vec<(String, String)> {
+    endings.retain(|(action, _)| action != "read_contact");
+    endings
+}
+
 /// An owner is stopped inside a call of each class, longer than its lease; another gateway goes on; then the
 /// first one wakes up and gets its answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,7 +99,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
     ];
     let mut before = Vec::new();
     for c in &conversations {
-        before.push(site.endings(&second, c).await);
+        before.push(messages(site.endings(&second, c).await));
     }
     first.signal("CONT");
     until("the first gateway owns its share again", async || {
@@ -103,7 +109,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
     site.settled(&first, 0).await;
     for (c, before) in conversations.iter().zip(before) {
         assert_eq!(
-            site.endings(&first, c).await,
+            messages(site.endings(&first, c).await),
             before,
             "a stale fence changed {}",
             c.key()
