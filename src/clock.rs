@@ -12,8 +12,8 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// This host's wall clock in milliseconds since the epoch. Only the SQLite store (whose time is this host's)
-/// and log lines may use it.
+/// This host's wall clock in milliseconds since the epoch. Only the SQLite store (whose time is this host's),
+/// log lines and the comparison with WeCom's clock (`check --online`) may use it.
 pub fn wall() -> StoreTime {
     let ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)

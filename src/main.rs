@@ -6,6 +6,6 @@ use wecom_gateway::{cli, telemetry};
 
 fn main() -> ExitCode {
     let arguments = cli::Cli::parse_or_exit();
-    telemetry::init();
+    telemetry::init(arguments.command.log_level());
     cli::run(&arguments).into()
 }

@@ -64,7 +64,6 @@ fn both_connect_pages_have_the_same_steps_and_codes() {
 }
 
 #[test]
-#[ignore = "until serve, demo, sandbox, broadcast and decode are merged"]
 fn every_command_of_the_readme_exists() {
     for command in all(r"`wecom-gateway ([a-z]+(?: (?:send|resume))?)`", &read("README.md")) {
         let out = Command::new(env!("CARGO_BIN_EXE_wecom-gateway"))

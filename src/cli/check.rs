@@ -1,9 +1,11 @@
-//! `check`: reads everything that an operator writes, without opening a store or a port, and says what is wrong.
+//! `check`: reads everything that an operator writes, without opening the gateway's store or a port, and says what
+//! is wrong; with `--online` also what WeCom would refuse.
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Context, Exit, environment, out};
+use super::check_online::Level;
+use super::{Context, Exit, check_online, environment, out};
 use crate::content::Bundle;
 use crate::model::Diagnostic;
 use crate::model::diagnostic::Severity;
@@ -16,6 +18,9 @@ pub struct CheckArgs {
     /// 以 JSON 输出 · Report as JSON
     #[arg(long)]
     pub json: bool,
+    /// 也问企业微信：密钥、可信 IP、权限、客服账号、时钟 · Also ask WeCom: secret, IP, permissions, kf accounts, clock
+    #[arg(long)]
+    pub online: bool,
 }
 
 /// What was found.
@@ -23,6 +28,7 @@ pub struct CheckArgs {
 struct Report {
     findings: Vec<Diagnostic>,
     corps: Vec<Summary>,
+    online: Option<Vec<check_online::Finding>>,
 }
 
 /// What a corp's content holds.
@@ -36,13 +42,26 @@ struct Summary {
     tags: Vec<String>,
 }
 
-/// Checks and reports; [`Exit::Usage`] when there is an error, warnings are fine.
-pub fn run(args: &CheckArgs, context: &Context) -> Exit {
+/// Checks and reports; [`Exit::Usage`] when there is an error in what an operator writes (warnings are fine), else
+/// [`Exit::Failed`] when WeCom would refuse. WeCom is asked whenever the settings can be read.
+pub async fn run(args: &CheckArgs, context: &Context) -> Exit {
     let report = match Settings::load(&context.config, environment()) {
-        Ok(settings) => look(&settings),
+        Ok(settings) => {
+            let mut report = look(&settings);
+            if args.online {
+                match check_online::ask(settings).await {
+                    Ok(findings) => report.online = Some(findings),
+                    Err(why) => {
+                        out::error(&format!("check: {why}"));
+                        return Exit::Failed;
+                    }
+                }
+            }
+            report
+        }
         Err(findings) => Report {
             findings,
-            corps: Vec::new(),
+            ..Report::default()
         },
     };
     if args.json {
@@ -50,7 +69,11 @@ pub fn run(args: &CheckArgs, context: &Context) -> Exit {
     } else {
         report.lines(context.lang).iter().for_each(|line| out::line(line));
     }
-    if report.errors() == 0 { Exit::Done } else { Exit::Usage }
+    match (report.errors(), report.refusals()) {
+        (0, 0) => Exit::Done,
+        (0, _) => Exit::Failed,
+        _ => Exit::Usage,
+    }
 }
 
 /// Compiles the content of every corp.
@@ -88,6 +111,12 @@ impl Report {
         self.findings.iter().filter(|f| f.severity == Severity::Error).count()
     }
 
+    /// How much of what was asked online will not work.
+    fn refusals(&self) -> usize {
+        let online = self.online.iter().flatten();
+        online.filter(|f| f.level == Level::Bad).count()
+    }
+
     fn lines(&self, lang: Lang) -> Vec<String> {
         let mut lines: Vec<String> = self.findings.iter().map(|f| f.line(lang)).collect();
         lines.extend(self.corps.iter().map(|c| c.line(lang)));
@@ -97,17 +126,25 @@ impl Report {
             format!("{errors} errors, {warnings} warnings"),
         );
         lines.push(end.say(lang).to_owned());
+        if let Some(online) = &self.online {
+            lines.push(Text::new("\n问企业微信：", "\nAsked of WeCom:").say(lang).to_owned());
+            lines.extend(online.iter().flat_map(|f| f.lines(lang)));
+        }
         lines
     }
 
     fn json(&self, lang: Lang) -> Value {
-        json!({
-            "ok": self.errors() == 0,
+        let mut json = json!({
+            "ok": self.errors() == 0 && self.refusals() == 0,
             "errors": self.errors(),
             "warnings": self.findings.len() - self.errors(),
             "findings": self.findings.iter().map(|f| out::finding(f, lang)).collect::<Vec<_>>(),
             "corps": self.corps.iter().map(Summary::json).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(online) = &self.online {
+            json["online"] = online.iter().map(|f| f.json(lang)).collect();
+        }
+        json
     }
 }
 

@@ -4,13 +4,16 @@
 //! [`Context::settings`] and end with [`Exit::Usage`]; a command reports everything else itself and says how it
 //! ended. Logs go to stderr (`telemetry`), reports to stdout ([`out`]).
 
+mod admin_page;
 pub mod broadcast;
 pub mod check;
+mod check_online;
 pub mod decode;
 pub mod demo;
 pub mod lang;
 pub mod out;
 pub mod sandbox;
+mod scratch;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -49,6 +52,18 @@ pub enum Command {
     Decode(decode::DecodeArgs),
     /// 运行模拟的企业微信 · Run the simulated WeCom
     Sandbox(sandbox::SandboxArgs),
+}
+
+impl Command {
+    /// The log's level while `RUST_LOG` says nothing: what tells a story by itself is not interrupted.
+    pub fn log_level(&self) -> &'static str {
+        match self {
+            Self::Serve | Self::Broadcast(_) | Self::Sandbox(_) => "info",
+            Self::Demo(_) | Self::Decode(_) => "warn",
+            // What WeCom refuses stands in the report.
+            Self::Check(_) => "off",
+        }
+    }
 }
 
 /// How a command ended.
@@ -110,7 +125,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Decode(args) => show_decoded(args, &context),
         Command::Sandbox(args) => block_on(sandbox::run(args)),
         Command::Demo(args) => block_on(demo::run(args, &context)),
-        Command::Check(args) => check::run(args, &context),
+        Command::Check(args) => block_on(check::run(args, &context)),
         Command::Broadcast(command) => block_on(broadcast::run(command, &context)),
     }
 }

@@ -162,7 +162,7 @@ impl Inner {
             ending.notes.extend(call.notes.iter().cloned());
             if ending.outcome == Outcome::Delivered {
                 ending.said = call.said;
-                let seconds = call.case.now.since(call.case.accepted).as_secs_f64();
+                let seconds = self.clock.now().since(call.case.accepted).as_secs_f64();
                 let answers = &self.metrics.answer_seconds;
                 answers.with_label_values(&[call.word]).observe(seconds);
             }

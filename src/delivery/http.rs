@@ -5,17 +5,20 @@
 //! call may have happened. The URL holds the access token, so neither it nor an error that may quote it is
 //! ever logged: an error is one of a few words.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
 use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::clock;
+use crate::model::StoreTime;
 use crate::wecom::api::{FilePart, Status, Wire};
 
 /// A TCP connection is made within this or not at all.
@@ -38,6 +41,7 @@ pub enum Trouble {
 #[derive(Clone)]
 pub(super) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    date: Arc<Mutex<Option<(HeaderValue, StoreTime)>>>,
 }
 
 /// An answer that is JSON and has a status.
@@ -62,7 +66,19 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(tls);
-        Self { client }
+        Self {
+            client,
+            date: Arc::default(),
+        }
+    }
+
+    /// How far this host's clock is ahead of WeCom's, in milliseconds, by the last answer's `Date` (which counts
+    /// whole seconds). `None`: no answer yet, or one without a readable date.
+    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+        let noted = self.date.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (date, here) = noted?;
+        let there = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date.to_str().ok()?);
+        Some(here.0 - there.ok()?.as_millisecond())
     }
 
     /// Sends once. Dropped midway it may have been sent: the caller must count that as unclear.
@@ -90,6 +106,9 @@ impl Http {
             }
         })?;
         let http = response.status();
+        if let Some(date) = response.headers().get(DATE) {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some((date.clone(), clock::wall()));
+        }
         if http.is_server_error() {
             return Err(Trouble::Unclear("http_5xx"));
         }

@@ -232,6 +232,12 @@ impl Delivery {
         permit.map_err(|until| call.case.deadline.map_or(until, |d| until.min(d)))
     }
 
+    /// How far this host's clock is ahead of WeCom's, in milliseconds and to about a second, as the last answer
+    /// told; `None` before the first.
+    pub fn clock_ahead_ms(&self) -> Option<i64> {
+        self.inner.http.clock_ahead_ms()
+    }
+
     /// The job that a message id of ours names (`msg_send_fail` tells of it later).
     pub fn job_of_msgid(&self, msgid: &str) -> Option<(Partition, JobId)> {
         msgid::decode(&self.inner.generation(), msgid)

@@ -16,7 +16,7 @@ pub struct Calls(Mutex<HashMap<(Partition, JobId), Call>>);
 #[derive(Debug)]
 enum Call {
     Running,
-    Answered(Done),
+    Answered(Box<Done>),
     Unclear,
 }
 
@@ -41,7 +41,7 @@ impl Calls {
 
     /// It has a result.
     pub fn answer(&self, partition: Partition, id: JobId, done: Done) {
-        self.lock().insert((partition, id), Call::Answered(done));
+        self.lock().insert((partition, id), Call::Answered(Box::new(done)));
     }
 
     /// What is known of it.
@@ -59,7 +59,7 @@ impl Calls {
         let calls = self.lock();
         let mine = calls.iter().filter(|((p, _), _)| *p == partition);
         mine.filter_map(|((_, id), call)| match call {
-            Call::Answered(done) => Some((*id, done.clone())),
+            Call::Answered(done) => Some((*id, (**done).clone())),
             Call::Running | Call::Unclear => None,
         })
         .collect()
@@ -74,6 +74,12 @@ impl Calls {
         } else {
             calls.remove(&(partition, id));
         }
+    }
+
+    /// Another process owns the partition: results that came for it are dropped.
+    pub fn forget(&self, partition: Partition) {
+        self.lock()
+            .retain(|(p, _), call| *p != partition || matches!(call, Call::Running));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Partition, JobId), Call>> {

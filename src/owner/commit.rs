@@ -1,19 +1,29 @@
 //! The one atomic step, and what memory makes of it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::decide::Decided;
 use super::outbox::{Live, Phase};
 use super::slots::lane_index;
-use super::worker::{Gone, Pending, Worker};
+use super::worker::{Careful, Gone, Pending, Worker};
 use crate::dialog;
-use crate::model::{Action, Conversation, Ending, Job, JobId, Outcome, Skipped, StoreTime};
-use crate::store::{Commit, Committed, DocPut, End, NewJob, OwnEntry, Started};
+use crate::model::{Action, Conversation, Ending, Job, JobId, Skipped, StoreTime};
+use crate::store::{Commit, Committed, DocPut, End, NewJob, OwnEntry, Started, StoreError};
 
-/// Endings, starts and defers in one commit at most: each may bring a document, and a step takes 256 entries.
-const EACH: usize = 60;
+/// Endings, starts and defers in one commit at most: each may bring a document, and with those of 128 decisions
+/// they must stay below the 256 that one step takes.
+const EACH: usize = 40;
+/// The same after the store refused a commit.
+const EACH_CAREFUL: usize = 4;
+/// Documents in one commit at most.
+const DOCS: usize = 250;
+/// Bytes after which a commit takes no more: the store takes 256 KiB, and a document may grow by what is settled.
+const BUDGET: usize = 160 * 1024;
+/// A line of history, as the budget counts it.
+const RECORD: usize = 600;
 /// Facts are forgotten after 30 days without use, broadcasts after 90, kf cursors never (DESIGN, table of state).
 const KEEP: Duration = Duration::from_secs(30 * 86_400);
 const KEEP_BROADCAST: Duration = Duration::from_secs(90 * 86_400);
@@ -25,6 +35,13 @@ fn keep(key: &str) -> Duration {
         Some(b'k') => KEEP_CURSOR,
         _ => KEEP,
     }
+}
+
+/// What one commit carries so far.
+#[derive(Default)]
+struct Budget {
+    bytes: usize,
+    docs: HashSet<String>,
 }
 
 /// What a commit will have done, for memory and metrics once it is through.
@@ -44,46 +61,50 @@ impl Worker {
             self.forget_settled(&plan.settled);
             return Ok(());
         }
-        let committed = self
-            .shared
-            .context
-            .store
-            .commit(&self.fence, self.position, &plan.commit)
-            .await?;
-        self.careful = false;
+        let store = Arc::clone(&self.shared.context.store);
+        let committed = store.commit(&self.fence, self.position, &plan.commit).await;
+        let committed = committed.map_err(|e| match e {
+            StoreError::Refused(why) => Gone::Refused(why, self.careful.more()),
+            StoreError::Lost(_) | StoreError::Unavailable(_) => Gone::Lost(e.to_string()),
+        })?;
+        self.careful = Careful::No;
         self.apply(plan, &committed);
         Ok(())
     }
 
     fn plan(&mut self, decided: Option<Decided>) -> Plan {
-        let pending = std::mem::take(&mut self.pending);
+        let Pending {
+            commit: waiting,
+            endings,
+            settled,
+            ..
+        } = std::mem::take(&mut self.pending);
         let mut commit = Commit {
             position: self.position,
             ..Commit::default()
         };
+        let mut budget = Budget::default();
+        if let Some(d) = &decided {
+            budget.bytes = d.bytes;
+            budget.docs.extend(d.docs.iter().cloned());
+        }
         let (rules, skipped) = decided.map_or_else(Default::default, |d| d.into_commit(&mut commit));
-        let Pending {
-            commit: waiting,
-            mut endings,
-            mut settled,
-            ..
-        } = pending;
-        (commit.starts, self.pending.commit.starts) = split(waiting.starts);
-        (commit.defers, self.pending.commit.defers) = split(waiting.defers);
-        self.pending.endings = endings.split_off(endings.len().min(EACH));
-        let later: HashSet<JobId> = self.pending.endings.iter().map(|(id, _)| *id).collect();
-        let later_defers: HashSet<JobId> = self.pending.commit.defers.iter().map(|d| d.id).collect();
-        let wait = |(id, _): &(JobId, bool)| later.contains(id) || later_defers.contains(id);
-        self.pending.settled = settled.iter().copied().filter(wait).collect();
-        settled.retain(|s| !wait(s));
+        let blob = |b: &Option<Vec<u8>>| b.as_ref().map_or(0, Vec::len);
+        let starts = self.fitting(&mut budget, waiting.starts, |s| (s.id, blob(&s.blob)));
+        (commit.starts, self.pending.commit.starts) = starts;
+        let defers = self.fitting(&mut budget, waiting.defers, |d| (d.id, blob(&d.blob)));
+        (commit.defers, self.pending.commit.defers) = defers;
+        let (endings, later) = self.fitting(&mut budget, endings, |(id, _)| (*id, RECORD));
+        self.pending.endings = later;
+        let mut wait: HashSet<JobId> = self.pending.endings.iter().map(|(id, _)| *id).collect();
+        wait.extend(self.pending.commit.defers.iter().map(|d| d.id));
+        let (later, settled): (Vec<_>, Vec<_>) = settled.into_iter().partition(|(id, _)| wait.contains(id));
+        self.pending.settled = later;
         for (id, ending) in &endings {
             self.settle(&mut commit, *id, ending);
         }
-        self.put_docs(&mut commit);
-        let rest = !self.pending.endings.is_empty()
-            || !self.pending.commit.starts.is_empty()
-            || !self.pending.commit.defers.is_empty();
-        if rest {
+        self.put_docs(&mut commit, &mut budget);
+        if !wait.is_empty() || !self.pending.commit.starts.is_empty() || self.docs.values().any(|c| c.dirty) {
             self.touch(true);
         }
         Plan {
@@ -93,6 +114,34 @@ impl Worker {
             rules,
             skipped,
         }
+    }
+
+    /// As many as one commit takes, with the documents that they change; and the rest.
+    fn fitting<T>(&self, budget: &mut Budget, all: Vec<T>, cost: impl Fn(&T) -> (JobId, usize)) -> (Vec<T>, Vec<T>) {
+        let each = if self.careful == Careful::No {
+            EACH
+        } else {
+            EACH_CAREFUL
+        };
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        for item in all {
+            let (id, bytes) = cost(&item);
+            let key = self.jobs.get(&id).map(|l| l.job.conversation.key());
+            let fits = later.is_empty() && now.len() < each && (now.is_empty() || budget.bytes < BUDGET);
+            if !fits {
+                later.push(item);
+                continue;
+            }
+            budget.bytes += bytes;
+            if let Some(key) = key
+                && !budget.docs.contains(&key)
+            {
+                budget.bytes += self.docs.get(&key).map_or(0, |c| c.len) + key.len();
+                budget.docs.insert(key);
+            }
+            now.push(item);
+        }
+        (now, later)
     }
 
     fn settle(&mut self, commit: &mut Commit, id: JobId, ending: &Ending) {
@@ -122,14 +171,25 @@ impl Worker {
         });
     }
 
-    fn put_docs(&mut self, commit: &mut Commit) {
-        for (key, cached) in self.docs.iter_mut().filter(|(_, c)| c.dirty) {
+    /// Documents of what this commit carries, and others that changed while there is room.
+    fn put_docs(&mut self, commit: &mut Commit, budget: &mut Budget) {
+        for (key, cached) in self.docs.iter_mut().filter(|(_, c)| c.dirty && !c.unreadable) {
+            let must = budget.docs.contains(key);
+            if !must && (budget.docs.len() >= DOCS || budget.bytes + cached.len > BUDGET) {
+                continue;
+            }
+            if !must {
+                budget.bytes += cached.len + key.len();
+                budget.docs.insert(key.clone());
+            }
+            let value = cached.doc.encode();
+            cached.len = value.len();
+            cached.dirty = false;
             commit.docs.push(DocPut {
                 key: key.clone(),
-                value: Some(cached.doc.encode()),
+                value: Some(value),
                 ttl: keep(key),
             });
-            cached.dirty = false;
         }
     }
 
@@ -147,7 +207,7 @@ impl Worker {
         if committed.head > self.position {
             self.shared.hints[at].store(true, Ordering::Release);
         }
-        self.count(&commit, &endings, &rules, &skipped, committed.now);
+        self.count(&commit, &endings, &rules, &skipped);
         for new in commit.jobs {
             self.add(new);
         }
@@ -184,11 +244,13 @@ impl Worker {
     }
 
     fn add(&mut self, new: NewJob) {
-        // A follower is not due yet; the store releases it when the job before it has ended.
-        if new.after.is_some() {
+        let lane = lane_index(new.lane);
+        // A follower is not due yet; the store releases it when the job before it has ended. If that one is not
+        // in memory it may have ended already, and then this one is due: the store knows.
+        if let Some(before) = new.after {
+            self.refill[lane] |= !self.jobs.contains_key(&before);
             return;
         }
-        let lane = lane_index(new.lane);
         match Job::decode(&new.blob) {
             Ok(job) if self.jobs.len() < 2000 => {
                 let stored = crate::store::StoredJob {
@@ -200,6 +262,7 @@ impl Worker {
                     started: None,
                     blob: new.blob,
                 };
+                self.queue.push_back(new.id);
                 self.jobs.insert(
                     new.id,
                     Live {
@@ -219,14 +282,7 @@ impl Worker {
         }
     }
 
-    fn count(
-        &self,
-        commit: &Commit,
-        endings: &[(JobId, Ending)],
-        rules: &[Option<String>],
-        skipped: &[Skipped],
-        now: StoreTime,
-    ) {
+    fn count(&self, commit: &Commit, endings: &[(JobId, Ending)], rules: &[Option<String>], skipped: &[Skipped]) {
         let m = &self.shared.context.metrics;
         m.quarantined.inc_by(commit.quarantine.len() as u64);
         for rule in rules {
@@ -246,10 +302,6 @@ impl Worker {
             m.jobs
                 .with_label_values(&[lane.word(), ending.outcome.word(), ending.reason.as_ref()])
                 .inc();
-            if ending.outcome == Outcome::Delivered && job.action.is_message() {
-                let took = now.since(job.accepted).as_secs_f64();
-                m.answer_seconds.with_label_values(&[job.action.word()]).observe(took);
-            }
             tracing::info!(
                 conversation = kind(&job.conversation),
                 job = %id, action = job.action.word(), outcome = ending.outcome.word(), reason = %ending.reason,
@@ -270,11 +322,6 @@ fn kind(conversation: &Conversation) -> &'static str {
         Conversation::Corp(..) => "corp",
         Conversation::Payload(..) => "unknown",
     }
-}
-
-fn split<T>(mut all: Vec<T>) -> (Vec<T>, Vec<T>) {
-    let rest = all.split_off(all.len().min(EACH));
-    (all, rest)
 }
 
 /// The line of history: who, what, how it ended; never what was said.

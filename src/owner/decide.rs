@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::worker::{CachedDoc, Gone, Worker};
+use super::worker::{CachedDoc, Careful, Gone, Worker};
 use crate::dialog::{self, Input};
 use crate::model::decision::Decision;
 use crate::model::{Doc, Entry, EntryBody, Job, JobId};
@@ -13,10 +13,10 @@ use crate::store::{Commit, JournalEntry, NewJob, Quarantined};
 const READ: usize = 128;
 /// A commit takes no more decisions beyond these; one step of the store takes 256 entries or 256 KiB.
 const JOBS: usize = 160;
-const BYTES: usize = 96 * 1024;
+const BYTES: usize = 64 * 1024;
 /// One decision alone may not be larger than what one commit can carry.
 const ONE_JOBS: usize = 250;
-const ONE_BYTES: usize = 160 * 1024;
+const ONE_BYTES: usize = 112 * 1024;
 /// Clean documents kept in memory.
 const DOCS: usize = 2000;
 
@@ -30,7 +30,10 @@ pub(super) struct Decided {
     /// For metrics, after the commit.
     pub rules: Vec<Option<String>>,
     pub skipped: Vec<crate::model::Skipped>,
-    bytes: usize,
+    /// Documents that these decisions changed: they go into the same commit.
+    pub docs: Vec<String>,
+    /// Bytes of jobs and documents.
+    pub bytes: usize,
 }
 
 impl Decided {
@@ -50,7 +53,7 @@ impl Worker {
         if self.draining || !hint.swap(false, Ordering::AcqRel) {
             return Ok(None);
         }
-        let max = if self.careful { 1 } else { READ };
+        let max = if self.careful == Careful::No { READ } else { 1 };
         let entries = self
             .shared
             .context
@@ -71,7 +74,12 @@ impl Worker {
             if entry.n != decided.position + 1 {
                 return Err(Gone::Lost(format!("journal has a gap before {}", entry.n)));
             }
-            if let Err(reason) = self.decide_one(&mut decided, &entry, body) {
+            let decision = match self.careful {
+                // The store refused this entry's decision twice: whatever it is, it stops nobody else.
+                Careful::SetAside => Err("refused_by_store".to_owned()),
+                Careful::No | Careful::OneByOne => self.decide_one(&mut decided, &entry, body),
+            };
+            if let Err(reason) = decision {
                 tracing::error!(partition = %self.fence.partition, n = entry.n, reason, "event set aside in quarantine");
                 decided.quarantine.push(Quarantined {
                     n: entry.n,
@@ -101,8 +109,8 @@ impl Worker {
         let bundle = (context.live)(body.corp()).ok_or("no_bundle")?;
         let key = body.conversation.key();
         let before = match self.docs.get(&key) {
-            Some(cached) => cached.doc.clone(),
-            None => return Err("unreadable_document".into()),
+            Some(cached) if !cached.unreadable => cached.doc.clone(),
+            _ => return Err("unreadable_document".into()),
         };
         let entry = Entry {
             n: entry.n,
@@ -156,7 +164,7 @@ impl Worker {
             jobs.push(NewJob {
                 id,
                 lane,
-                due: crate::model::StoreTime(0),
+                due: entry.accepted,
                 after,
                 blob,
             });
@@ -168,7 +176,17 @@ impl Worker {
             return Err(format!("too_large: {} jobs, {bytes} bytes", jobs.len()));
         }
         if changed || !jobs.is_empty() {
-            self.docs.insert(key.to_owned(), CachedDoc { doc, dirty: true });
+            let len = doc.encode().len();
+            self.docs.insert(
+                key.to_owned(),
+                CachedDoc {
+                    doc,
+                    dirty: true,
+                    unreadable: false,
+                    len,
+                },
+            );
+            decided.docs.push(key.to_owned());
         }
         decided.bytes += bytes;
         decided.jobs.extend(jobs);
@@ -183,10 +201,7 @@ impl Worker {
         if !self.docs.contains_key(key) {
             self.load_docs(std::iter::once(key.to_owned())).await?;
         }
-        Ok(self.docs.entry(key.to_owned()).or_insert_with(|| CachedDoc {
-            doc: Doc::default(),
-            dirty: false,
-        }))
+        Ok(self.docs.entry(key.to_owned()).or_insert_with(CachedDoc::unreadable))
     }
 
     /// Changes a document in memory; the next commit writes it. A document that is not in memory was never
@@ -195,7 +210,7 @@ impl Worker {
         if let Some(cached) = self.docs.get_mut(key) {
             let before = cached.doc.clone();
             change(&mut cached.doc);
-            if cached.doc != before && !cached.dirty {
+            if cached.doc != before && !cached.dirty && !cached.unreadable {
                 cached.dirty = true;
                 self.touch(false);
             }
@@ -212,16 +227,27 @@ impl Worker {
         self.forget_docs();
         let found = self.shared.context.store.docs(self.fence.partition, &missing).await?;
         for (key, bytes) in missing.into_iter().zip(found) {
-            let doc = match bytes.map(|b| Doc::decode(&b)) {
-                None => Doc::default(),
-                Some(Ok(doc)) => doc,
-                Some(Err(why)) => {
-                    // Left out of memory: entries of this conversation go to quarantine, nothing is overwritten.
+            let cached = match bytes.map(|b| (b.len(), Doc::decode(&b))) {
+                None => CachedDoc {
+                    doc: Doc::default(),
+                    dirty: false,
+                    unreadable: false,
+                    len: 0,
+                },
+                Some((len, Ok(doc))) => CachedDoc {
+                    doc,
+                    dirty: false,
+                    unreadable: false,
+                    len,
+                },
+                Some((_, Err(why))) => {
+                    // Never overwritten: entries of this conversation go to quarantine until a version that can
+                    // read it is back.
                     tracing::error!(partition = %self.fence.partition, why, "a stored document cannot be read");
-                    continue;
+                    CachedDoc::unreadable()
                 }
             };
-            self.docs.insert(key, CachedDoc { doc, dirty: false });
+            self.docs.insert(key, cached);
         }
         Ok(())
     }

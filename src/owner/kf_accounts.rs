@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::supervisor::Waker;
+use super::handle::Waker;
 use super::worker::Shared;
 use crate::clock;
 use crate::kf;

@@ -13,6 +13,7 @@ mod balance;
 mod calls;
 mod commit;
 mod decide;
+mod handle;
 mod kf_accounts;
 mod lease;
 mod outbox;
@@ -20,6 +21,7 @@ mod recover;
 mod run;
 mod slots;
 mod supervisor;
+mod watchers;
 mod worker;
 
 use std::borrow::Cow;
@@ -36,8 +38,8 @@ use crate::settings::Settings;
 use crate::store::Store;
 use crate::wecom::id::CorpId;
 
+pub use handle::{Owner, OwnerOptions, OwnerStatus, Waker};
 pub use slots::Slots;
-pub use supervisor::{Owner, OwnerOptions, OwnerStatus, Waker};
 
 /// What every worker of a process shares.
 pub struct Context {

@@ -1,5 +1,6 @@
 //! Jobs in a worker's memory: due → prepared → started → called → ended.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::calls::CallState;
@@ -8,12 +9,17 @@ use super::run::{self, Work};
 use super::slots::{Slot, lane_index};
 use super::worker::{Gone, Worker};
 use super::{Done, Finish};
+use crate::delivery::FactPatch;
 use crate::dialog;
+use crate::model::job::Class;
 use crate::model::{Ending, Job, JobId, Lane, Outcome, StoreTime};
 use crate::store::{Defer, Start, StoredJob};
 
 /// Jobs of one lane in memory at most (DESIGN, "due window").
-const WINDOW: usize = 1000;
+pub(super) const WINDOW: usize = 1000;
+/// Jobs of one lane and partition that wait for a slot or are prepared at once; the rest waits in a list, which
+/// is cheaper than a task with a copy of the document.
+const PREPARING: usize = 32;
 
 /// A job in memory.
 pub(super) struct Live {
@@ -62,21 +68,21 @@ impl Worker {
     /// Loads due jobs of lanes that may have some.
     pub(super) async fn refill_lanes(&mut self) -> Result<(), Gone> {
         let now = self.shared.context.clock.now();
-        for lane in Lane::ALL {
-            let i = lane_index(lane);
-            let have = self.jobs.values().filter(|l| l.stored.lane == lane).count();
-            let due = self.refill[i] || self.next_due[i].is_some_and(|t| t <= now);
-            if !due || have >= WINDOW {
-                continue;
-            }
+        let wanted = |i: usize| self.refill[i] || self.next_due[i].is_some_and(|t| t <= now);
+        let lanes: Vec<Lane> = Lane::ALL.into_iter().filter(|l| wanted(lane_index(*l))).collect();
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        let have = self.lanes();
+        for lane in lanes.into_iter().filter(|l| have[lane_index(*l)] < WINDOW) {
             let page = self
                 .shared
                 .context
                 .store
                 .due(self.fence.partition, lane, WINDOW)
                 .await?;
-            self.refill[i] = false;
-            self.next_due[i] = page.next;
+            self.refill[lane_index(lane)] = false;
+            self.next_due[lane_index(lane)] = page.next;
             for stored in page.jobs {
                 self.load(stored).await?;
             }
@@ -93,6 +99,9 @@ impl Worker {
             Ok(job) => {
                 let phase = self.phase_of(&stored, &job);
                 self.doc(&job.conversation.key()).await?;
+                if matches!(phase, Phase::Due) {
+                    self.queue.push_back(id);
+                }
                 self.jobs.insert(id, Live { stored, job, phase });
                 if let Some(Found::End(ending)) = self.verdict(id) {
                     self.end(id, ending);
@@ -127,24 +136,27 @@ impl Worker {
         }
     }
 
-    /// Begins to prepare every due job.
+    /// Begins to prepare due jobs, as many as may be under way.
     pub(super) async fn launch(&mut self) -> Result<(), Gone> {
         if self.draining {
             return Ok(());
         }
-        let due: Vec<JobId> = self
-            .jobs
-            .iter()
-            .filter(|(_, l)| matches!(l.phase, Phase::Due))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            if matches!(self.verdict(id), Some(Found::NeverCalled)) {
-                self.defer(id, StoreTime(0), true);
+        let mut later = VecDeque::new();
+        while let Some(id) = self.queue.pop_front() {
+            let Some(live) = self.jobs.get(&id).filter(|l| matches!(l.phase, Phase::Due)) else {
                 continue;
+            };
+            let lane = lane_index(live.stored.lane);
+            if self.preparing[lane] >= PREPARING {
+                later.push_back(id);
+            } else if matches!(self.verdict(id), Some(Found::NeverCalled)) {
+                self.defer(id, StoreTime(0), true);
+            } else {
+                self.preparing[lane] += 1;
+                self.launch_one(id).await?;
             }
-            self.launch_one(id).await?;
         }
+        self.queue = later;
         Ok(())
     }
 
@@ -166,7 +178,19 @@ impl Worker {
             let Some(slot) = shared.slots.take(stored.lane).await else {
                 return;
             };
-            let prep = run::prepare(&shared, partition, position, &job, &stored, &doc, slot).await;
+            // A task of its own, so that a panic (a bug) ends this job and not its lane.
+            let (id, inner) = (stored.id, Arc::clone(&shared));
+            let prepared =
+                tokio::spawn(async move { run::prepare(&inner, partition, position, &job, &stored, &doc, slot).await });
+            let prep = prepared.await.unwrap_or_else(|_| {
+                let finish = Finish::End(Ending::new(Outcome::Dead, "panic_in_delivery"));
+                let result = PrepResult::Finish(Box::new(Done::only(finish)));
+                Prep {
+                    id,
+                    result,
+                    facts: FactPatch::default(),
+                }
+            });
             // The worker may be gone: then nobody waits for this, and the slot is free again.
             let _ = tx.send(prep);
         });
@@ -175,9 +199,13 @@ impl Worker {
 
     /// A job is prepared: its start goes into the next commit, or it is called at once where no mark is needed.
     pub(super) fn take_prepared(&mut self, prep: Prep) {
-        let Some(live) = self.jobs.get(&prep.id) else { return };
+        let Some(live) = self.jobs.get(&prep.id).filter(|l| matches!(l.phase, Phase::Preparing)) else {
+            return;
+        };
+        let lane = lane_index(live.stored.lane);
         let (id, key, job) = (prep.id, live.job.conversation.key(), live.job.clone());
         let now = self.shared.context.clock.now();
+        self.preparing[lane] = self.preparing[lane].saturating_sub(1);
         self.patch(&key, |doc| prep.facts.apply(doc, now));
         match prep.result {
             PrepResult::Finish(done) => self.take_done(id, *done),
@@ -229,7 +257,17 @@ impl Worker {
         let (shared, notify) = (Arc::clone(&self.shared), Arc::clone(&self.notify));
         shared.calls.begin(partition, id);
         tokio::spawn(async move {
-            let done = run::call(&shared, partition, &job, &stored, work).await;
+            let (inner, class) = (Arc::clone(&shared), job.action.class());
+            let called = tokio::spawn(async move { run::call(&inner, partition, &job, &stored, work).await });
+            // After a panic (a bug) nobody knows whether the call went out.
+            let done = called.await.unwrap_or_else(|_| {
+                let outcome = if class == Class::Repeatable {
+                    Outcome::Dead
+                } else {
+                    Outcome::Uncertain
+                };
+                Done::only(Finish::End(Ending::new(outcome, "panic_in_delivery")))
+            });
             shared.calls.answer(partition, id, done);
             drop(slot);
             notify.notify_one();

@@ -3,7 +3,7 @@
 //! `step` does what can be done now and says when to look again; `run` is the ten lines around it. The
 //! worker's memory is a cache of the store: it may be thrown away between any two steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use tokio::sync::{Notify, mpsc};
 
 use super::calls::Calls;
 use super::lease::Leases;
-use super::outbox::{Live, Prep};
-use super::slots::Slots;
+use super::outbox::{Live, Prep, WINDOW};
+use super::slots::{Slots, lane_index};
 use super::{Context, Finish};
 use crate::clock;
 use crate::model::partition::PARTITIONS;
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub slots: Slots,
     pub calls: Calls,
     pub leases: Leases,
+    /// By partition: a worker of this process has it.
+    pub owned: [AtomicBool; PARTITIONS as usize],
     /// By partition: something may be new in its journal.
     pub hints: [AtomicBool; PARTITIONS as usize],
     /// By partition: last decided number, for the poll.
@@ -44,6 +46,7 @@ impl Shared {
             slots: Slots::default(),
             calls: Calls::default(),
             leases: Leases::default(),
+            owned: std::array::from_fn(|_| AtomicBool::new(false)),
             hints: std::array::from_fn(|_| AtomicBool::new(true)),
             positions: std::array::from_fn(|_| AtomicU64::new(0)),
         }
@@ -60,6 +63,10 @@ pub(super) struct Worker {
     pub docs: HashMap<String, CachedDoc>,
     /// Jobs in memory.
     pub jobs: HashMap<JobId, Live>,
+    /// Those of them that wait to be prepared, in order.
+    pub queue: VecDeque<JobId>,
+    /// By lane: jobs being prepared.
+    pub preparing: [usize; 4],
     /// Tries of calls that note no start.
     pub tried: HashMap<JobId, u32>,
     /// What the next commit carries beside decisions.
@@ -68,8 +75,8 @@ pub(super) struct Worker {
     pub refill: [bool; 4],
     /// By lane: when the store has the next one.
     pub next_due: [Option<StoreTime>; 4],
-    /// One entry a commit, because the store refused the last one.
-    pub careful: bool,
+    /// After a refused commit.
+    pub careful: Careful,
     /// No new job is begun: the gateway is stopping.
     pub draining: bool,
     pub notify: Arc<Notify>,
@@ -81,6 +88,43 @@ pub(super) struct Worker {
 pub(super) struct CachedDoc {
     pub doc: Doc,
     pub dirty: bool,
+    /// It could not be read, and is never written.
+    pub unreadable: bool,
+    /// Bytes when it was last encoded.
+    pub len: usize,
+}
+
+impl CachedDoc {
+    /// Stands for a stored document that cannot be read.
+    pub fn unreadable() -> Self {
+        Self {
+            doc: Doc::default(),
+            dirty: false,
+            unreadable: true,
+            len: 0,
+        }
+    }
+}
+
+/// How careful a worker is after the store refused a commit of the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Careful {
+    /// Batches.
+    No,
+    /// One entry a commit, to find the one that is refused.
+    OneByOne,
+    /// That one goes to quarantine.
+    SetAside,
+}
+
+impl Careful {
+    /// After another refusal.
+    pub fn more(self) -> Self {
+        match self {
+            Self::No => Self::OneByOne,
+            Self::OneByOne | Self::SetAside => Self::SetAside,
+        }
+    }
 }
 
 /// Parts of the next commit that no decision brings.
@@ -102,22 +146,19 @@ pub(super) struct Pending {
 pub(super) enum Gone {
     /// The partition must be acquired and loaded again.
     Lost(String),
-    /// The store refused what we sent: reload and go one entry at a time.
-    Refused(String),
+    /// The store refused what we sent: reload and be more careful.
+    Refused(String, Careful),
 }
 
 impl From<StoreError> for Gone {
     fn from(e: StoreError) -> Self {
-        match e {
-            StoreError::Refused(why) => Self::Refused(why),
-            StoreError::Lost(why) | StoreError::Unavailable(why) => Self::Lost(why),
-        }
+        Self::Lost(e.to_string())
     }
 }
 
 impl Worker {
     /// A worker with an empty memory.
-    pub fn new(shared: Arc<Shared>, acquired: Acquired, notify: Arc<Notify>, careful: bool) -> Self {
+    pub fn new(shared: Arc<Shared>, acquired: Acquired, notify: Arc<Notify>, careful: Careful) -> Self {
         let (prepared_tx, prepared_rx) = mpsc::unbounded_channel();
         Self {
             shared,
@@ -125,6 +166,8 @@ impl Worker {
             position: acquired.position,
             docs: HashMap::new(),
             jobs: HashMap::new(),
+            queue: VecDeque::new(),
+            preparing: [0; 4],
             tried: HashMap::new(),
             pending: Pending::default(),
             refill: [true; 4],
@@ -192,10 +235,23 @@ impl Worker {
             wait = wait.min(LINGER.saturating_sub(clock::monotonic().saturating_duration_since(since)));
         }
         let now = self.shared.context.clock.now();
-        for due in self.next_due.iter().flatten() {
-            wait = wait.min(due.since(now).max(Duration::from_millis(1)));
+        let full = self.lanes();
+        for (due, have) in self.next_due.iter().zip(full) {
+            // A full window is refilled when one of its jobs ends, not by the clock.
+            if let Some(due) = due.filter(|_| have < WINDOW) {
+                wait = wait.min(due.since(now).max(Duration::from_millis(1)));
+            }
         }
         wait
+    }
+
+    /// By lane: jobs in memory.
+    pub(super) fn lanes(&self) -> [usize; 4] {
+        let mut have = [0; 4];
+        for live in self.jobs.values() {
+            have[lane_index(live.stored.lane)] += 1;
+        }
+        have
     }
 
     fn idle(&self) -> bool {

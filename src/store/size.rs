@@ -105,14 +105,18 @@ fn sum_of(commit: &Commit) -> Sum {
     sum
 }
 
-/// Refuses a batch of asks that is too large, or one that names a scope twice (it would take one for two).
+/// Refuses a batch of asks that is too large, or one that names a scope or a length of
+/// window twice (it would take one for two).
 pub fn asks(asks: &[Ask]) -> StoreResult<()> {
     list("asks", asks.len())?;
     list("scopes", asks.iter().map(|a| a.scopes.len()).sum())?;
     for ask in asks {
-        for (i, (scope, _)) in ask.scopes.iter().enumerate() {
+        for (i, (scope, windows)) in ask.scopes.iter().enumerate() {
             if ask.scopes[..i].iter().any(|(s, _)| s == scope) {
                 return Err(StoreError::Refused("one ask names a scope twice".into()));
+            }
+            if (1..windows.len()).any(|i| windows[..i].iter().any(|w| w.window == windows[i].window)) {
+                return Err(StoreError::Refused("one scope has two windows of one length".into()));
             }
         }
     }

@@ -114,8 +114,12 @@ struct Order {
 async fn send(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Exit, Stop> {
     let order = prepare(args, settings, lang)?;
     let id = order.list.order.id.clone();
-    if !args.json {
-        out::line(Text::new(format!("群发编号 {id}"), format!("broadcast {id}")).say(lang));
+    // The id comes first, whatever happens next; with --json stdout is for the one object.
+    let first = Text::new(format!("群发编号 {id}"), format!("broadcast {id}"));
+    if args.json {
+        out::error(first.say(lang))
+    } else {
+        out::line(first.say(lang))
     }
     let store = app::open(settings, Role::Command).await?;
     let conversation = Conversation::Broadcast(order.corp.corp_id.clone(), id.clone());

@@ -91,7 +91,8 @@ impl Report {
         })
     }
 
-    fn lines(&self) -> Vec<Text> {
+    /// What people read.
+    pub fn lines(&self) -> Vec<Text> {
         let r = &self.result;
         let mut lines = vec![Text::new(
             format!("已交给企业微信，等待成员确认发送：{} 人", r.delivered),

@@ -1,5 +1,6 @@
 //! `demo`: the whole gateway with a simulated WeCom in one process. No account, no Redis, no file.
 
+mod narrate;
 mod scene;
 mod setup;
 
@@ -9,9 +10,11 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::scratch::Folder;
 use super::{Context, Exit, out, serve};
 use crate::app::{self, App, BundleShelf};
 use crate::content::Bundle;
+use crate::model::BundleHash;
 use crate::model::text::{Lang, Text};
 use crate::sandbox::{Handle, Sandbox};
 use scene::Stage;
@@ -27,12 +30,15 @@ pub struct DemoArgs {
 /// Plays the scene, then stays up until it is interrupted.
 pub async fn run(args: &DemoArgs, context: &Context) -> Exit {
     let lang = context.lang;
-    let folder = setup::Folder::new();
-    let (sandbox, app) = match start(&folder, lang).await {
+    let folder = match Folder::new() {
+        Ok(folder) => folder,
+        Err(why) => return failed(&why),
+    };
+    let (sandbox, app, hash) = match start(&folder, lang).await {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    let stage = Stage::new(sandbox.sandbox(), Arc::clone(&app.store), lang);
+    let stage = Stage::new(sandbox.sandbox(), Arc::clone(&app.store), hash, lang);
     let played = stage.play().await;
     if !args.once && played.is_ok() {
         stay(&app, &sandbox, lang).await;
@@ -51,25 +57,26 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Exit {
     }
 }
 
-async fn start(folder: &setup::Folder, lang: Lang) -> Result<(Handle, App), Exit> {
-    let failed = |why: String| {
-        out::error(&format!("demo: {why}"));
-        Exit::Failed
-    };
+fn failed(why: &str) -> Exit {
+    out::error(&format!("demo: {why}"));
+    Exit::Failed
+}
+
+async fn start(folder: &Folder, lang: Lang) -> Result<(Handle, App, BundleHash), Exit> {
+    let failed = |why: String| failed(&why);
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .map_err(|e| failed(e.to_string()))?;
     let sandbox = Sandbox::start(Sandbox::coffee(), listener).map_err(|e| failed(e.to_string()))?;
     let settings = Arc::new(setup::settings(folder, &sandbox.base_url()).map_err(failed)?);
     let metrics = app::new_metrics().map_err(|e| serve::start_failed(&e, lang))?;
-    let mut live = HashMap::new();
-    for corp in &settings.corps {
-        let (bundle, _) = Bundle::demo(corp).map_err(|findings| {
-            out::complain(&findings, lang);
-            Exit::Failed
-        })?;
-        live.insert(corp.corp_id.clone(), Arc::new(bundle));
-    }
+    let corp = settings.corps.first().ok_or_else(|| failed("no corp".to_owned()))?;
+    let (bundle, _) = Bundle::demo(corp).map_err(|findings| {
+        out::complain(&findings, lang);
+        Exit::Failed
+    })?;
+    let hash = bundle.hash.clone();
+    let live = HashMap::from([(corp.corp_id.clone(), Arc::new(bundle))]);
     let shelf = BundleShelf::of(&settings, live);
     let app = App::start_with(Arc::clone(&settings), shelf, metrics, None).await;
     let app = app.map_err(|e| serve::start_failed(&e, lang))?;
@@ -77,7 +84,7 @@ async fn start(folder: &setup::Folder, lang: Lang) -> Result<(Handle, App), Exit
     let sandboxed = sandbox.sandbox();
     sandboxed.set_callback("main", &url).map_err(failed)?;
     sandboxed.verify_callback("main").await.map_err(failed)?;
-    Ok((sandbox, app))
+    Ok((sandbox, app, hash))
 }
 
 async fn stay(app: &App, sandbox: &Handle, lang: Lang) {

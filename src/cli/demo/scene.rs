@@ -2,16 +2,16 @@
 //! once and not twice.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::broadcast::Report;
-use super::super::out;
+use super::narrate::Narrator;
 use crate::broadcast::{self as room, PreparedList, Recipient};
 use crate::clock;
 use crate::intake::{Intake, Local};
-use crate::model::text::{Lang, Text};
+use crate::model::text::Lang;
 use crate::model::{AppName, BundleHash, Conversation, Doc};
-use crate::sandbox::{Act, Sandbox, Seen};
+use crate::sandbox::{Act, Sandbox};
 use crate::store::Store;
 use crate::wecom::id::{CorpId, ExternalUserId};
 
@@ -24,47 +24,52 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) struct Stage {
     wecom: Sandbox,
     store: Arc<dyn Store>,
-    lang: Lang,
-    began: Instant,
+    hash: BundleHash,
+    tell: Narrator,
 }
 
 impl Stage {
-    pub fn new(wecom: Sandbox, store: Arc<dyn Store>, lang: Lang) -> Self {
+    /// `hash`: of the live bundle, which broadcasts name.
+    pub fn new(wecom: Sandbox, store: Arc<dyn Store>, hash: BundleHash, lang: Lang) -> Self {
         Self {
             wecom,
             store,
-            lang,
-            began: clock::monotonic(),
+            hash,
+            tell: Narrator::new(lang),
         }
     }
 
     /// Plays it all. The error says what did not come.
     pub async fn play(&self) -> Result<(), String> {
-        self.title("一、扫码、欢迎、标签", "1. Scan, welcome, tags");
+        self.tell.title("一、扫码、欢迎、标签", "1. Scan, welcome, tags");
         self.welcome().await?;
-        self.title("二、微信客服", "2. WeChat customer service");
+        self.tell.title("二、微信客服", "2. WeChat customer service");
         self.ask().await?;
-        self.title("三、成员打开应用", "3. A member opens the app");
+        self.tell.title("三、成员打开应用", "3. A member opens the app");
         let seen = self.wecom.messages_to("zhangsan").len();
-        self.says("张三", "（打开应用）", "(opens the app)");
+        self.tell.says("zhangsan", "（打开应用）", "(opens the app)");
         let began = self
             .act(Act::MemberEnterAgent {
                 app: None,
                 member: "zhangsan".into(),
             })
             .await?;
-        self.answers("zhangsan", seen, 1, began).await?;
-        self.title(
+        let took = self.answers("zhangsan", seen, 1, began).await?;
+        self.tell
+            .took("成员打开应用 → 消息", "a member opens the app → message", took);
+        self.tell.title(
             "四、群发：第二次因次数用完而不发",
             "4. A broadcast: the second run is refused by quota",
         );
         self.broadcast("demo-1").await?;
-        self.broadcast("demo-2").await
+        self.broadcast("demo-2").await?;
+        self.tell.table();
+        Ok(())
     }
 
     async fn welcome(&self) -> Result<(), String> {
-        self.says(
-            "小王",
+        self.tell.says(
+            "wmXiaoWang",
             "（扫描上海海报上的二维码，添加张三）",
             "(scans the code on the Shanghai poster, adds 张三)",
         );
@@ -77,12 +82,13 @@ impl Stage {
                 name: None,
             })
             .await?;
-        self.answers("wmXiaoWang", 0, 1, began).await?;
+        let took = self.answers("wmXiaoWang", 0, 1, began).await?;
+        self.tell.took("扫码 → 欢迎语", "scan → welcome", took);
         let tags = self.until("tags", || {
             Some(self.wecom.tags_of("zhangsan", "wmXiaoWang")).filter(|t| !t.is_empty())
         });
-        let tags = tags.await?.join("、");
-        self.notes(
+        let tags = self.tell.list(&tags.await?);
+        self.tell.notes(
             &format!("张三给小王打上标签：{tags}"),
             &format!("tags of 小王 with 张三: {tags}"),
         );
@@ -91,7 +97,7 @@ impl Stage {
 
     async fn ask(&self) -> Result<(), String> {
         let who = "wmLaoChen";
-        self.says("老陈", "（进入客服会话）", "(enters the chat)");
+        self.tell.says(who, "（进入客服会话）", "(enters the chat)");
         let entered = Act::KfEnter {
             account: None,
             contact: who.into(),
@@ -99,10 +105,11 @@ impl Stage {
             scene_param: String::new(),
         };
         let began = self.act(entered).await?;
-        self.answers(who, 0, 1, began).await?;
+        let took = self.answers(who, 0, 1, began).await?;
+        self.tell.took("进入客服会话 → 菜单", "enters 微信客服 → menu", took);
         for (text, answers) in [("拿铁多少钱？", 2), ("你们的门店在哪", 1)] {
             let seen = self.wecom.messages_to(who).len();
-            self.says("老陈", text, text);
+            self.tell.says(who, text, text);
             let wrote = Act::KfWrite {
                 account: None,
                 contact: who.into(),
@@ -111,7 +118,9 @@ impl Stage {
                 content: None,
             };
             let began = self.act(wrote).await?;
-            self.answers(who, seen, answers, began).await?;
+            let took = self.answers(who, seen, answers, began).await?;
+            let (zh, en) = (format!("客服提问「{text}」→ 回答"), format!("asks “{text}” → answer"));
+            self.tell.took(&zh, &en, took);
         }
         Ok(())
     }
@@ -124,13 +133,9 @@ impl Stage {
                 .map_err(|e| e.to_string())
         });
         let people = people.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let bundle = self.bundle().await?;
-        self.says(
-            "运营",
-            "broadcast send --template coupon --to 老客户.csv",
-            "broadcast send --template coupon --to regulars.csv",
-        );
-        let list = PreparedList::new(id, "coupon", bundle, None, &people).ok_or("empty list")?;
+        self.tell
+            .types("wecom-gateway broadcast send --template coupon --to regulars.csv");
+        let list = PreparedList::new(id, "coupon", self.hash.clone(), None, &people).ok_or("empty list")?;
         let metrics = crate::app::new_metrics().map_err(|e| e.to_string())?;
         let intake = Intake::new(Arc::clone(&self.store), None, metrics, Local::nobody()).await;
         let intake = intake.map_err(|e| e.to_string())?;
@@ -151,7 +156,11 @@ impl Stage {
                 .filter(|b| b.ended as usize >= b.order.chunks.len())
             {
                 let report = Report::collect(&*self.store, &corp, &state.order).await;
-                report.map_err(|_| "no report")?.print(false, self.lang);
+                report
+                    .map_err(|_| "no report")?
+                    .lines()
+                    .iter()
+                    .for_each(|l| self.tell.prints(l));
                 break;
             }
             if clock::monotonic() > patience {
@@ -159,20 +168,22 @@ impl Stage {
             }
             clock::sleep(LOOK).await;
         }
-        for msgid in self.wecom.broadcasts() {
-            // Members confirm on their phones; only then do customers see it. A second confirmation is no news.
-            let _ = self.wecom.act(Act::ConfirmBroadcast { msgid, member: None }).await;
-        }
-        Ok(())
+        self.confirm().await
     }
 
-    /// The bundle's hash, as the gateway stored it: the demo has one corp and one bundle.
-    async fn bundle(&self) -> Result<BundleHash, String> {
-        let settings = super::setup::Folder::new();
-        let settings = super::setup::settings(&settings, "http://127.0.0.1").map_err(|e| e.clone())?;
-        let corp = settings.corps.first().ok_or("no corp")?;
-        let (bundle, _) = crate::content::Bundle::demo(corp).map_err(|_| "content")?;
-        Ok(bundle.hash)
+    /// Members confirm on their phones; only then do customers see it. A second confirmation is no news.
+    async fn confirm(&self) -> Result<(), String> {
+        let people = ["wmLaoChen", "wmLaoZhou"];
+        let before = people.map(|p| self.wecom.messages_to(p).len());
+        for msgid in self.wecom.broadcasts() {
+            let _ = self.wecom.act(Act::ConfirmBroadcast { msgid, member: None }).await;
+        }
+        for (person, seen) in people.into_iter().zip(before) {
+            for message in self.wecom.messages_to(person).iter().skip(seen) {
+                self.tell.sees(message, None);
+            }
+        }
+        Ok(())
     }
 
     async fn act(&self, act: Act) -> Result<i64, String> {
@@ -184,15 +195,16 @@ impl Stage {
         Ok(began)
     }
 
-    /// Prints the answers that a person sees, from the `seen`-th on, with what each took.
-    async fn answers(&self, person: &str, seen: usize, count: usize, began: i64) -> Result<(), String> {
+    /// Prints the answers that a person sees, from the `seen`-th on; returns after how many ms the first came.
+    async fn answers(&self, person: &str, seen: usize, count: usize, began: i64) -> Result<i64, String> {
         let all = self.until(person, || {
             Some(self.wecom.messages_to(person)).filter(|m| m.len() >= seen + count)
         });
-        for message in all.await?.iter().skip(seen) {
-            self.seen(message, message.at_ms - began);
+        let all = all.await?;
+        for message in all.iter().skip(seen) {
+            self.tell.sees(message, Some(message.at_ms - began));
         }
-        Ok(())
+        Ok(all.get(seen).map_or(0, |m| m.at_ms - began))
     }
 
     async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T, String> {
@@ -207,78 +219,4 @@ impl Stage {
             clock::sleep(LOOK).await;
         }
     }
-
-    fn title(&self, zh: &str, en: &str) {
-        out::line(&format!("\n\x1b[1m{}\x1b[0m", Text::new(zh, en).say(self.lang)));
-    }
-
-    fn says(&self, who: &str, zh: &str, en: &str) {
-        out::line(&format!(
-            "{:>7} ms  {who} ▸ {}",
-            self.elapsed(),
-            Text::new(zh, en).say(self.lang)
-        ));
-    }
-
-    fn notes(&self, zh: &str, en: &str) {
-        out::line(&format!(
-            "{:>7} ms  ✓ {}",
-            self.elapsed(),
-            Text::new(zh, en).say(self.lang)
-        ));
-    }
-
-    fn seen(&self, message: &Seen, took_ms: i64) {
-        let kind = message
-            .content
-            .get("msgtype")
-            .and_then(|t| t.as_str())
-            .unwrap_or("text");
-        let what = match (message.text.is_empty(), kind) {
-            (false, _) => message.text.clone(),
-            (true, "msgmenu") => menu(&message.content),
-            (true, kind) => format!("[{kind}]"),
-        };
-        let after = Text::new(format!("{took_ms} 毫秒后"), format!("after {took_ms} ms"));
-        out::line(&format!(
-            "{:>7} ms  {} ◂ ({})",
-            self.elapsed(),
-            message.to,
-            after.say(self.lang)
-        ));
-        for line in what.lines() {
-            out::line(&format!("            │ {line}"));
-        }
-        let attachments = message.content.get("attachments").and_then(|a| a.as_array());
-        for a in attachments.into_iter().flatten() {
-            let kind = a.get("msgtype").and_then(|t| t.as_str()).unwrap_or("");
-            let title = a
-                .get(kind)
-                .and_then(|l| l.get("title"))
-                .and_then(|t| t.as_str())
-                .unwrap_or("");
-            out::line(&format!("            │ [{kind}] {title}"));
-        }
-    }
-
-    fn elapsed(&self) -> u128 {
-        clock::monotonic().saturating_duration_since(self.began).as_millis()
-    }
-}
-
-fn menu(content: &serde_json::Value) -> String {
-    let Some(menu) = content.get("msgmenu") else {
-        return String::new();
-    };
-    let text = |v: Option<&serde_json::Value>| v.and_then(|v| v.as_str()).unwrap_or("").to_owned();
-    let mut lines = vec![text(menu.get("head_content"))];
-    for item in menu.get("list").and_then(|l| l.as_array()).into_iter().flatten() {
-        let kind = text(item.get("type"));
-        lines.push(format!(
-            "  • {}",
-            text(item.get(kind.as_str()).and_then(|i| i.get("content")))
-        ));
-    }
-    lines.push(text(menu.get("tail_content")));
-    lines.join("\n")
 }

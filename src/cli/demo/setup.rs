@@ -1,34 +1,11 @@
 //! The demo's settings: what an operator would write into `config/gateway.toml`, for the simulated corp.
 
-use std::path::{Path, PathBuf};
-
+use super::super::scratch::Folder;
 use crate::settings::Settings;
-
-/// A folder of its own for one run, removed at the end.
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        let name = format!("wecom-gateway-demo-{}", crate::store::random_name());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Nothing in it outlives the demo; a folder that cannot be removed harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Settings over a store in the folder and a WeCom at `api_base`.
 pub(super) fn settings(folder: &Folder, api_base: &str) -> Result<Settings, String> {
     let path = folder.path();
-    std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let file = path.join("gateway.toml");
     let text = format!(
         r#"

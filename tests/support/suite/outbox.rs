@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wecom_gateway::model::{JobId, Lane, Partition};
-use wecom_gateway::store::{Commit, Defer, Fence, Start, Started, StoreError};
+use wecom_gateway::store::{Commit, Defer, Fence, Start, Started};
 
 use crate::support::harness::*;
 
