@@ -1,12 +1,14 @@
 //! `broadcast send`, through the real binary, beside a gateway that runs.
 
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
 use wecom_gateway::sandbox::{Fault, Lost};
 
 use crate::script::{CHEN, LI, Script, WANG, ZHOU, kf_free};
-use crate::stage::{Cli, Play, run};
+use crate::stage::{Cli, Killed, Play, run};
 
 const ADD: &str = "externalcontact/add_msg_template";
 
@@ -248,18 +250,13 @@ async fn without_a_gateway_the_command_does_it_itself_and_may_be_killed_in_the_m
     ];
     // The first of two calls is answered, the second hangs: there the command is killed.
     wecom.fault(Fault::on(ADD).containing("\"zhangsan\"").delay_ms(60_000));
-    let mut killed = script
-        .command(&arguments)
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let both = wecom.until(std::time::Duration::from_secs(20), |w| {
+    let mut killed = Killed(script.command(&arguments).stdout(Stdio::null()).spawn().unwrap());
+    let both = wecom.until(Duration::from_secs(20), |w| {
         let called = w.calls_of(ADD).len();
         called == 1 && w.state()["faults"].as_array().unwrap().is_empty()
     });
     assert!(both.await, "{:?}", wecom.calls());
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    killed.now();
     let resumed = run(script.command(&arguments)).await;
     assert_eq!(resumed.code, Some(1), "{resumed:?}");
     let report = resumed.json();

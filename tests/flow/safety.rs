@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::script::{CHEN, LI, Script, WANG, ZHOU};
-use crate::stage::kf_write;
+use crate::script::{CHEN, LI, Script, WANG, ZHOU, command};
+use crate::stage::{Killed, kf_write};
 
 fn script() -> Script {
     Script::coffee()
@@ -129,7 +129,7 @@ async fn quiet_hours_hold_broadcasts_and_nothing_else() {
     std::fs::write(&to, CHEN).unwrap();
     let to = to.display().to_string();
     let arguments = ["broadcast", "send", "--template", "coupon", "--to", &to, "--yes"];
-    let mut waiting = crate::script::command(play.dir(), &arguments).spawn().unwrap();
+    let _waiting = Killed(command(play.dir(), &arguments).spawn().unwrap());
     play.until("the broadcast waits", || {
         play.metric("wecom_queue_jobs", &[("lane", "bulk")]) == 1.0
     })
@@ -139,7 +139,5 @@ async fn quiet_hours_hold_broadcasts_and_nothing_else() {
     play.sees(WANG, 2).await;
     play.sees(CHEN, 1).await;
     assert_eq!(play.calls("externalcontact/add_msg_template"), 0);
-    waiting.kill().unwrap();
-    waiting.wait().unwrap();
     play.leave();
 }

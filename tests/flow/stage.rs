@@ -1,7 +1,7 @@
 //! A whole gateway before the sandbox, and what can be seen of it from outside.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -226,10 +226,50 @@ impl Drop for Play {
     }
 }
 
-/// Runs a command to its end, while everything here goes on.
+/// Runs a command to its end, while everything here goes on; one that does not end in time is killed.
 pub async fn run(mut command: Command) -> Cli {
-    let done = tokio::task::spawn_blocking(move || command.output().unwrap());
-    Cli::from(done.await.unwrap())
+    use std::io::Read as _;
+    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let (mut out, mut err) = (child.0.stdout.take().unwrap(), child.0.stderr.take().unwrap());
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut o, mut e) = (String::new(), String::new());
+        out.read_to_string(&mut o).unwrap();
+        err.read_to_string(&mut e).unwrap();
+        (o, e)
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.0.try_wait().unwrap() {
+            break Some(status);
+        }
+        if began.elapsed() > PATIENCE {
+            child.now();
+            break None;
+        }
+        tokio::time::sleep(LOOK).await;
+    };
+    let (out, err) = reading.await.unwrap();
+    let code = status.and_then(|s| s.code());
+    assert!(status.is_some(), "{command:?} does not end: {out}{err}");
+    Cli { code, out, err }
+}
+
+/// A process that does not outlive its test.
+pub struct Killed(pub Child);
+
+impl Killed {
+    /// `kill -9`.
+    pub fn now(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.now();
+    }
 }
 
 /// What a command said.
@@ -238,16 +278,6 @@ pub struct Cli {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
-}
-
-impl From<std::process::Output> for Cli {
-    fn from(o: std::process::Output) -> Self {
-        Self {
-            code: o.status.code(),
-            out: String::from_utf8(o.stdout).unwrap(),
-            err: String::from_utf8(o.stderr).unwrap(),
-        }
-    }
 }
 
 impl Cli {
