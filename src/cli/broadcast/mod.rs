@@ -332,7 +332,7 @@ async fn follow(
         }
         let waited = clock::monotonic().saturating_duration_since(began);
         let nobody = waited >= LIVE_WITHIN && own.is_none() && !lives(&*store).await;
-        if let (true, Some(shelf)) = (nobody, shelf.take()) {
+        if nobody && let Some(shelf) = shelf.take() {
             (store, own) = run_here(store, settings, shelf, &order.metrics, conversation).await?;
         }
         if !quiet && waited > Duration::from_secs(3) {
