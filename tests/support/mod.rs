@@ -2,7 +2,10 @@
 #![expect(dead_code, reason = "each test binary uses a part")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+pub mod front;
+pub mod gateway;
 pub mod harness;
 pub mod model;
 pub mod redis;
+pub mod site;
 pub mod suite;

@@ -22,7 +22,7 @@ pub struct RedisServer {
 
 /// A port below those that Linux gives to outgoing connections: one of these could otherwise sit on the port of
 /// a server that is down for a moment, or even connect to itself there. Each process begins elsewhere.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let n = std::process::id()

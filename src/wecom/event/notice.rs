@@ -32,8 +32,8 @@ pub struct Notice {
     pub event: Event,
     /// Event, MsgType or InfoType as the table spells it; `unknown` for what is not in the table.
     pub kind: &'static str,
-    /// ChangeType as written.
-    pub change_type: Option<String>,
+    /// ChangeType as written; borrowed where the table has it.
+    pub change_type: Option<Cow<'static, str>>,
     /// Whose order it belongs to.
     pub subject: Subject,
     /// How far `dedupe` reaches.
@@ -54,10 +54,13 @@ impl Notice {
 
     /// Reads a payload; `plain` is what it was read from and feeds the hash.
     pub fn read(payload: &Payload<'_>, plain: &[u8]) -> Self {
-        let change_type = payload.get("ChangeType").map(Cow::into_owned);
+        let change_type = payload.get("ChangeType");
         let create_time = time_of(payload).and_then(|t| t.parse().ok());
-        let known = kind_of(payload, change_type.as_deref())
-            .and_then(|kind| Some((kind, subject_of(kind, payload)?, body_of(kind, payload)?)));
+        let known = kind_of(payload, change_type.as_deref()).and_then(|kind| {
+            let subject = subject_of(kind, payload)?;
+            let body = body_of(kind, payload, &subject)?;
+            Some((kind, subject, body))
+        });
         let Some((kind, subject, body)) = known else {
             return Self {
                 event: Event {
@@ -65,7 +68,7 @@ impl Notice {
                     body: EventBody::Unknown,
                 },
                 kind: "unknown",
-                change_type,
+                change_type: change_type.map(|c| Cow::Owned(c.into_owned())),
                 subject: Subject::Payload,
                 scope: Scope::App,
                 dedupe: Dedupe::Hash,
@@ -75,7 +78,11 @@ impl Notice {
         Self {
             event: Event { create_time, body },
             kind: kind.word,
-            change_type: change_type.or(kind.change.map(String::from)),
+            change_type: match (change_type, kind.change) {
+                (Some(given), Some(known)) if given == known => Some(Cow::Borrowed(known)),
+                (Some(given), _) => Some(Cow::Owned(given.into_owned())),
+                (None, known) => known.map(Cow::Borrowed),
+            },
             subject,
             scope: kind.scope,
             dedupe: dedupe_of(kind, payload, plain),
@@ -130,19 +137,29 @@ fn member(payload: &Payload<'_>, path: &str) -> Option<UserId> {
     UserId::parse(&payload.get(path)?).ok()
 }
 
-fn body_of(kind: &Kind, payload: &Payload<'_>) -> Option<EventBody> {
-    let from = || member(payload, "FromUserName");
+/// `subject` is what [`subject_of`] found: an id is read once and shared.
+fn body_of(kind: &Kind, payload: &Payload<'_>, subject: &Subject) -> Option<EventBody> {
+    let from = || match subject {
+        Subject::Member(member) => Some(member.clone()),
+        _ => member(payload, "FromUserName"),
+    };
     let owned = |path| payload.get(path).map(Cow::into_owned);
     Some(match (kind.family, kind.word) {
         (Family::Event, "change_external_contact") => EventBody::Contact(ContactChange {
             kind: contact_change(kind.change?, payload)?,
             member: member(payload, "UserID")?,
-            contact: ExternalUserId::parse(&payload.get("ExternalUserID")?).ok()?,
+            contact: match subject {
+                Subject::Contact(contact) => contact.clone(),
+                _ => ExternalUserId::parse(&payload.get("ExternalUserID")?).ok()?,
+            },
             state: owned("State"),
             welcome_code: owned("WelcomeCode").map(WelcomeCode),
         }),
         (Family::Event, "kf_msg_or_event") => EventBody::KfBell {
-            account: OpenKfId::parse(&payload.get("OpenKfId")?).ok()?,
+            account: match subject {
+                Subject::KfAccount(account) => account.clone(),
+                _ => OpenKfId::parse(&payload.get("OpenKfId")?).ok()?,
+            },
             token: owned("Token"),
         },
         (Family::Event, "enter_agent") => EventBody::AppEntered { member: from()? },
