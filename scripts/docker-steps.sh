@@ -40,6 +40,7 @@ while read -r word rest; do
             [ "$rest" = ". ." ] || { echo "only 'COPY . .' is understood here: $rest" >&2; exit 1; }
             mkdir -p "$work/builder${workdir[builder]}"
             cp -a "$work/context/." "$work/builder${workdir[builder]}/"
+            [ -z "${DOCKER_STEPS_TARGET:-}" ] || mkdir -p "$DOCKER_STEPS_TARGET"
             [ -z "${DOCKER_STEPS_TARGET:-}" ] || ln -sfn "$(realpath -m "$DOCKER_STEPS_TARGET")" "$work/builder${workdir[builder]}/target"
         else
             read -r from source target <<<"$rest"

@@ -14,7 +14,10 @@ fn read(path: &str) -> String {
 
 fn all(pattern: &str, text: &str) -> BTreeSet<String> {
     let pattern = Regex::new(pattern).unwrap();
-    pattern.captures_iter(text).map(|c| c[1].to_owned()).collect()
+    let groups = pattern
+        .captures_iter(text)
+        .filter_map(|c| c.iter().skip(1).flatten().next());
+    groups.map(|m| m.as_str().to_owned()).collect()
 }
 
 #[test]
@@ -61,6 +64,56 @@ fn both_connect_pages_have_the_same_steps_and_codes() {
         words
     };
     assert_eq!(words(&read("docs/connect.md")), words(&read("docs/connect.zh-CN.md")));
+}
+
+#[test]
+fn both_rule_pages_list_every_variable_key_and_event_and_no_other() {
+    let variables = all(
+        r#"(?:name|id|always)\("([a-z_.]+)"|name: "([a-z_.]+)""#,
+        &read("src/content/variable.rs"),
+    );
+    let keys = read("src/content/rule_file.rs");
+    let (_, keys) = keys.split_once("const KEYS: [&str; 14] = [").unwrap();
+    let keys = all(r#""([a-z]+)""#, keys.split_once("];").unwrap().0);
+    let events = all(
+        r#"(?m)^            Self::[A-Za-z]+ => "([a-z_]+)","#,
+        &read("src/content/trigger.rs"),
+    );
+    let events: BTreeSet<String> = events
+        .into_iter()
+        .filter(|e| !["kf", "agent", "bot"].contains(&e.as_str()))
+        .collect();
+    assert!(
+        variables.len() == 20 && keys.len() == 14 && events.len() == 15,
+        "{variables:?} {keys:?} {events:?}"
+    );
+    let wanted: BTreeSet<String> = variables.into_iter().chain(keys).chain(events).collect();
+    for path in ["docs/rules.md", "docs/rules.zh-CN.md"] {
+        let page = read(path);
+        // The last section lists findings.
+        let page = &page[..page.rfind("\n## ").unwrap()];
+        assert_eq!(all(r"(?m)^\| `([a-z_.]+)` \|", page), wanted, "{path}");
+    }
+}
+
+#[test]
+fn both_rule_pages_name_the_same_findings_and_only_those_that_check_makes() {
+    let section = |path: &str| {
+        let page = read(path);
+        let at = page.rfind("\n## ").unwrap();
+        all(r"`([a-z]+_[a-z_]+)`", &page[at..])
+    };
+    let (en, zh) = (section("docs/rules.md"), section("docs/rules.zh-CN.md"));
+    assert_eq!(en, zh);
+    let mut code = String::new();
+    for entry in std::fs::read_dir("src/content").unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            code.push_str(&read(path.to_str().unwrap()));
+        }
+    }
+    let unknown: Vec<_> = en.iter().filter(|c| !code.contains(&format!("\"{c}\""))).collect();
+    assert!(unknown.is_empty(), "no such finding: {unknown:?}");
 }
 
 #[test]
