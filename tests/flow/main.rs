@@ -8,6 +8,7 @@ mod kf;
 mod members;
 mod safety;
 mod script;
+mod serving;
 mod stage;
 mod tokens;
 mod welcomes;
