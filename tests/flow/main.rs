@@ -5,6 +5,7 @@
 mod broadcasts;
 mod channels;
 mod kf;
+mod kf_pull;
 mod members;
 mod safety;
 mod script;
