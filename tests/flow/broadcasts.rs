@@ -1,6 +1,6 @@
 //! `broadcast send`, through the real binary, beside a gateway that runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn list(play: &Play, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 /// `broadcast send --template coupon --to list --json --yes` and more.
-async fn send(play: &Play, list: &PathBuf, more: &[&str]) -> Cli {
+async fn send(play: &Play, list: &Path, more: &[&str]) -> Cli {
     let list = list.display().to_string();
     let mut arguments = vec![
         "broadcast",

@@ -5,9 +5,11 @@
 mod broadcasts;
 mod channels;
 mod kf;
+mod kf_pull;
 mod members;
 mod safety;
 mod script;
+mod serving;
 mod stage;
 mod tokens;
 mod welcomes;

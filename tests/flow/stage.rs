@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wecom_gateway::app::App;
+use wecom_gateway::clock;
 use wecom_gateway::model::Partition;
 use wecom_gateway::sandbox::{Act, Acted, Handle, Seen};
 use wecom_gateway::settings::Settings;
@@ -70,7 +71,7 @@ impl Script {
 impl Play {
     /// Waits until it holds; fails when it does not in time.
     pub async fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        let began = Instant::now();
+        let began = clock::monotonic();
         while !holds() {
             let calls: Vec<_> = self.wecom.calls().into_iter().rev().take(8).collect();
             assert!(
@@ -126,7 +127,7 @@ impl Play {
 
     /// Waits until every accepted event is decided and every job has its outcome.
     pub async fn settle(&self) {
-        let (began, mut quiet) = (Instant::now(), 0);
+        let (began, mut quiet) = (clock::monotonic(), 0);
         let all: Vec<Partition> = Partition::all().collect();
         // Twice: an event that one partition gives to another is in one of two readings.
         while quiet < 2 {
@@ -237,7 +238,7 @@ pub async fn run(mut command: Command) -> Cli {
         err.read_to_string(&mut e).unwrap();
         (o, e)
     });
-    let began = Instant::now();
+    let began = clock::monotonic();
     let status = loop {
         if let Some(status) = child.0.try_wait().unwrap() {
             break Some(status);
