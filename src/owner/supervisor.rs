@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Context;
@@ -157,6 +158,13 @@ impl Owner {
     }
 }
 
+async fn next_hint(wakes: Option<&mut broadcast::Receiver<u8>>) -> Result<u8, RecvError> {
+    match wakes {
+        Some(wakes) => wakes.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Supervisor {
     async fn run(mut self, mut stop: watch::Receiver<bool>, waker: Waker) {
         // A command that owns one partition for one broadcast polls nothing.
@@ -164,7 +172,8 @@ impl Supervisor {
             let polls = KfAccounts::default().run(Arc::clone(&self.shared), waker.clone());
             AbortOnDrop(tokio::spawn(polls).abort_handle())
         });
-        let mut wakes = self.shared.context.store.wakes();
+        // Who owns nothing needs no hints: on Redis they cost as much as accepting itself.
+        let mut wakes = (self.options.max_partitions > 0).then(|| self.shared.context.store.wakes());
         let mut beat = tokio::time::interval(BEAT);
         let mut poll = tokio::time::interval(POLL);
         let mut gauges = tokio::time::interval(GAUGES);
@@ -177,11 +186,11 @@ impl Supervisor {
                 _ = beat.tick() => self.beat().await,
                 _ = poll.tick() => self.poll(&waker).await,
                 _ = gauges.tick() => self.gauges().await,
-                hint = wakes.recv() => match hint {
+                hint = next_hint(wakes.as_mut()) => match hint {
                     Ok(n) => if let Some(p) = Partition::new(n) { waker.wake(p) },
-                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(_)) => {}
                     // The store's hints ended: the poll is the truth.
-                    Err(tokio::sync::broadcast::error::RecvError::Closed) => clock::sleep(POLL).await,
+                    Err(RecvError::Closed) => clock::sleep(POLL).await,
                 },
                 Some(ended) = self.workers.join_next(), if !self.workers.is_empty() => self.ended(ended).await,
             }

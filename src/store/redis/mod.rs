@@ -101,7 +101,7 @@ impl RedisStore {
             scripts,
             keys: Partition::all().map(Keys::of).collect(),
             keep: options.keep,
-            wakes: Wakes::listen(client, role),
+            wakes: Wakes::new(client, role),
         };
         // Gives a new store its identity; one that is away gets it at the first announcement.
         if let Err(e @ StoreError::Refused(_)) = store.identify("", false).await {
