@@ -22,7 +22,8 @@ lint: ## Format, clippy, docs, dependencies
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 	scripts/deny.sh
 
-bench: ## Speed and size, as ratios in one run
+bench: ## Speed and size, as ratios in one run (installs redis-server like `make test`)
+	scripts/need-redis.sh
 	cargo bench --locked
 
 docker-steps: ## The Dockerfile's steps, without a container engine

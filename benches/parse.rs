@@ -15,6 +15,10 @@ use wecom_gateway::wecom::callback::{Credentials, Query};
 use wecom_gateway::wecom::crypto::{AesKey, signature};
 use wecom_gateway::wecom::event::Notice;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TOKEN: &str = "QDG6eK";
 const KEY: &str = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C";
 const CORP_ID: &str = "wx5823bf96d3bd56c7";

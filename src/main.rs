@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use wecom_gateway::{cli, telemetry};
 
+/// An accepted callback is some forty small allocations: see docs/architecture.md, "Speed".
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = cli::Cli::parse_or_exit();
     telemetry::init(arguments.command.log_level());

@@ -1,6 +1,8 @@
 //! What the benchmarks of whole processes share: a gateway, a redis-server, what they cost. Everything is private
 //! (folder, ports) and ends with the value that holds it.
 
+#![expect(dead_code, reason = "each benchmark uses a part")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -145,8 +147,9 @@ pub fn gateway(core: Option<usize>, dir: &Path, store: &str, max_partitions: u8)
     );
     let file = path("gateway.toml");
     fs::write(&file, settings).expect("our own folder");
-    let binary = Path::new(env!("CARGO_BIN_EXE_wecom-gateway"));
-    Process::start(core, port, binary, &["--config", &file, "serve"])
+    // Another build of it, to compare two.
+    let binary = std::env::var_os("WECOM_BENCH_GATEWAY").unwrap_or(env!("CARGO_BIN_EXE_wecom-gateway").into());
+    Process::start(core, port, Path::new(&binary), &["--config", &file, "serve"])
 }
 
 /// The middle one.

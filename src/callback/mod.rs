@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts as _, Path, RawQuery, Request, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -110,8 +111,7 @@ impl Callbacks {
         self.endpoints.get(&format!("{corp}/{app}")).ok_or(Refused::UnknownApp)
     }
 
-    async fn deliver(&self, corp: &str, app: &str, query: &str, body: Body) -> Result<StatusCode, Refused> {
-        let endpoint = self.endpoint(corp, app)?;
+    async fn deliver(&self, endpoint: &Endpoint, query: &str, body: Body) -> Result<StatusCode, Refused> {
         let body = body::read(body).await?;
         let verified = endpoint.open(query, &body)?;
         let notice = Notice::parse(verified.plain())?;
@@ -119,6 +119,12 @@ impl Callbacks {
         let accepted = self.intake.accept(endpoint.entry(&notice, verified), mark).await?;
         endpoint.count(accepted, &notice, &self.metrics);
         Ok(StatusCode::OK)
+    }
+
+    async fn answer(&self, endpoint: &Endpoint, parts: &Parts, body: Body) -> StatusCode {
+        let query = parts.uri.query().unwrap_or_default();
+        let delivered = self.deliver(endpoint, query, body).await;
+        delivered.unwrap_or_else(|refused| self.refuse(endpoint.corp.as_str(), endpoint.app.as_str(), &refused))
     }
 
     /// Counts and logs a refusal, and says no more than its status to the sender.
@@ -201,12 +207,20 @@ async fn verify_url(
 }
 
 /// A delivery: durable first, then 200 with an empty body.
-async fn deliver(
-    State(state): State<Arc<Callbacks>>,
-    Path((corp, app)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    body: Body,
-) -> StatusCode {
-    let delivered = state.deliver(&corp, &app, &query.unwrap_or_default(), body).await;
-    delivered.unwrap_or_else(|refused| state.refuse(&corp, &app, &refused))
+///
+/// The path is looked up as it stands, without two strings made of it; only one that is not found so is decoded.
+async fn deliver(State(state): State<Arc<Callbacks>>, request: Request) -> StatusCode {
+    let (mut parts, body) = request.into_parts();
+    let known = parts.uri.path().strip_prefix("/callback/");
+    if let Some(endpoint) = known.and_then(|path| state.endpoints.get(path)) {
+        return state.answer(endpoint, &parts, body).await;
+    }
+    let path = Path::<(String, String)>::from_request_parts(&mut parts, &()).await;
+    let Ok(Path((corp, app))) = path else {
+        return StatusCode::BAD_REQUEST;
+    };
+    match state.endpoint(&corp, &app) {
+        Ok(endpoint) => state.answer(endpoint, &parts, body).await,
+        Err(refused) => state.refuse(&corp, &app, &refused),
+    }
 }

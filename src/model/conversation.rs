@@ -28,14 +28,24 @@ impl Conversation {
     /// hashed into the partition and names the conversation's document. Ids never hold control characters;
     /// a slash inside an id is harmless because the key is split into a fixed number of parts from the left.
     pub fn key(&self) -> String {
+        let join = |parts: &[&str]| {
+            let mut key = String::with_capacity(parts.iter().map(|p| p.len() + 1).sum());
+            for (i, part) in parts.iter().enumerate() {
+                if i > 0 {
+                    key.push('/');
+                }
+                key.push_str(part);
+            }
+            key
+        };
         match self {
-            Self::Contact(c, x) => format!("c/{c}/{x}"),
-            Self::MemberChat(c, a, u) => format!("m/{c}/{a}/{u}"),
-            Self::Group(c, g) => format!("g/{c}/{g}"),
-            Self::KfAccount(c, k) => format!("k/{c}/{k}"),
-            Self::Broadcast(c, id) => format!("b/{c}/{id}"),
-            Self::Corp(c, e) => format!("e/{c}/{e}"),
-            Self::Payload(c, h) => format!("u/{c}/{h}"),
+            Self::Contact(c, x) => join(&["c", c.as_str(), x.as_str()]),
+            Self::MemberChat(c, a, u) => join(&["m", c.as_str(), a.as_str(), u.as_str()]),
+            Self::Group(c, g) => join(&["g", c.as_str(), g.as_str()]),
+            Self::KfAccount(c, k) => join(&["k", c.as_str(), k.as_str()]),
+            Self::Broadcast(c, id) => join(&["b", c.as_str(), id]),
+            Self::Corp(c, e) => join(&["e", c.as_str(), e]),
+            Self::Payload(c, h) => join(&["u", c.as_str(), h]),
         }
     }
 

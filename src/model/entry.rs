@@ -88,23 +88,35 @@ pub struct ChunkSize {
     pub sender: Option<UserId>,
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Head<W> {
+#[derive(serde::Deserialize)]
+struct Head {
     c: Conversation,
     a: AppName,
     #[serde(flatten)]
-    what: W,
+    what: What,
+}
+
+/// What [`Head`] reads back.
+#[derive(serde::Serialize)]
+struct HeadRef<'e> {
+    c: &'e str,
+    a: &'e str,
+    #[serde(flatten)]
+    what: &'e What,
 }
 
 impl EntryBody {
     /// As stored: one line of JSON, then WeCom's text as it came.
     pub fn encode(&self) -> Vec<u8> {
-        let head = Head {
-            c: self.conversation.clone(),
-            a: self.app.clone(),
+        // One buffer, and no key between: the accept path does this for every event.
+        let mut out = Vec::with_capacity(160 + self.raw.len());
+        let head = HeadRef {
+            c: &self.conversation.key(),
+            a: self.app.as_str(),
             what: &self.what,
         };
-        let mut out = serde_json::to_vec(&head).unwrap_or_default();
+        // Neither writing to memory nor strings can fail.
+        let _ = serde_json::to_writer(&mut out, &head);
         out.push(b'\n');
         out.extend_from_slice(&self.raw);
         out
@@ -116,7 +128,7 @@ impl EntryBody {
             .iter()
             .position(|b| *b == b'\n')
             .ok_or("entry without a head line")?;
-        let head: Head<What> = serde_json::from_slice(&bytes[..end]).map_err(|e| e.to_string())?;
+        let head: Head = serde_json::from_slice(&bytes[..end]).map_err(|e| e.to_string())?;
         Ok(Self {
             conversation: head.c,
             app: head.a,

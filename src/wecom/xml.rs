@@ -82,8 +82,7 @@ impl<'t, 'a> Element<'t, 'a> {
         let mut index = self.index + 1;
         while index < end {
             let node = &self.tree.nodes[index];
-            // As written first: the other comparison walks byte by byte.
-            if node.name == name || node.name.eq_ignore_ascii_case(name) {
+            if named(node.name, name) {
                 return Some(Element { tree: self.tree, index });
             }
             index = node.end;
@@ -165,6 +164,18 @@ fn resolved<'a>(name: &BytesRef<'a>) -> Cow<'a, str> {
             return Cow::Owned(char.map_or_else(|| format!("&{other};"), String::from));
         }
     })
+}
+
+/// Equal but for the case of ASCII letters. Nearly all that differ do so in length or in their first or last letter,
+/// and nearly all that agree are written alike: only the rest is walked byte by byte.
+fn named(name: &str, wanted: &str) -> bool {
+    let ends = |s: &str| {
+        s.as_bytes()
+            .first()
+            .zip(s.as_bytes().last())
+            .map(|(a, b)| (a | 0x20, b | 0x20))
+    };
+    name.len() == wanted.len() && ends(name) == ends(wanted) && (name == wanted || name.eq_ignore_ascii_case(wanted))
 }
 
 struct Builder<'a> {

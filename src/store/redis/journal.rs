@@ -5,6 +5,7 @@ use redis::{Cmd, cmd};
 
 use super::super::{Append, Appended, JournalEntry, StoreError, StoreResult};
 use super::accept::Acceptor;
+use super::batch::Batcher;
 use super::link::Link;
 use super::scripts::Script;
 use super::{RedisStore, keys, pack};
@@ -12,8 +13,8 @@ use crate::model::{Partition, StoreTime};
 
 /// How a batch gets to the server.
 pub enum Way {
-    /// On the common connection, pipelined with everything else.
-    Common,
+    /// On the common connection, what came together in one go.
+    Common(Batcher),
     /// On a connection of its own, with one `WAIT` for what came together.
     Replica(Acceptor),
 }
@@ -71,7 +72,7 @@ impl RedisStore {
                 .arg(pack::ms(e.age))
                 .arg(e.blob.as_slice());
         }
-        let told = self.send(call).await?;
+        let told = self.send(call, bytes).await?;
         let (now, numbers) = told.split_first().ok_or_else(empty)?;
         if numbers.len() != entries.len() {
             return Err(empty());
@@ -90,9 +91,9 @@ impl RedisStore {
             .collect())
     }
 
-    async fn send(&self, call: Cmd) -> StoreResult<Vec<i64>> {
+    async fn send(&self, call: Cmd, bytes: usize) -> StoreResult<Vec<i64>> {
         match &self.way {
-            Way::Common => self.link.script(&self.scripts.append, &call).await,
+            Way::Common(batcher) => batcher.append(call, bytes).await,
             Way::Replica(acceptor) => acceptor.append(call).await,
         }
     }

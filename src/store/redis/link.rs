@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
+};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -85,6 +87,30 @@ impl Link {
             other => other,
         };
         done.map_err(|e| self.inner.failed(id, &e))
+    }
+
+    /// Many calls of a script in one go, each with its own result. The error outside: none of them is known.
+    pub async fn script_calls<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        mut calls: Pipeline,
+    ) -> StoreResult<Vec<StoreResult<T>>> {
+        let (id, mut conn) = self.inner.conn()?;
+        let told: Vec<RedisResult<T>> = calls
+            .ignore_errors()
+            .query_async(&mut conn)
+            .await
+            .map_err(|e| self.inner.failed(id, &e))?;
+        let mut results = Vec::with_capacity(told.len());
+        for (call, result) in calls.cmd_iter().zip(told) {
+            results.push(match result {
+                Ok(value) => Ok(value),
+                // Nothing has happened yet: alone it loads the script first.
+                Err(e) if e.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.script(script, call).await,
+                Err(e) => Err(self.inner.failed(id, &e)),
+            });
+        }
+        Ok(results)
     }
 
     /// One plain command.

@@ -9,6 +9,7 @@
 //! header what a repeat does.
 
 mod accept;
+mod batch;
 mod check;
 mod journal;
 mod keys;
@@ -47,7 +48,7 @@ const ALIVE: Duration = Duration::from_secs(5);
 
 /// The store on Redis. Dropping the last handle ends its connections and tasks.
 pub struct RedisStore {
-    link: Link,
+    link: Arc<Link>,
     way: Way,
     scripts: Arc<Scripts>,
     keys: Vec<Keys>,
@@ -78,6 +79,7 @@ impl RedisStore {
             durability: options.durability,
         };
         let (link, first) = Link::open(client.clone(), wanted).await?;
+        let link = Arc::new(link);
         if role == Role::Command {
             first?;
         } else if let Err(e) = first {
@@ -89,7 +91,9 @@ impl RedisStore {
                 let (own, _) = Link::open(client.clone(), wanted).await?;
                 Way::Replica(accept::Acceptor::new(own, scripts.clone()))
             }
-            Durability::Os | Durability::Fsync | Durability::Memory => Way::Common,
+            Durability::Os | Durability::Fsync | Durability::Memory => {
+                Way::Common(batch::Batcher::new(Arc::clone(&link), scripts.clone()))
+            }
         };
         let store = Self {
             link,
@@ -97,7 +101,7 @@ impl RedisStore {
             scripts,
             keys: Partition::all().map(Keys::of).collect(),
             keep: options.keep,
-            wakes: Wakes::listen(client, role),
+            wakes: Wakes::new(client, role),
         };
         // Gives a new store its identity; one that is away gets it at the first announcement.
         if let Err(e @ StoreError::Refused(_)) = store.identify("", false).await {

@@ -1,5 +1,6 @@
 //! Wake-ups from other gateways: a subscription on a connection of its own, best effort. The poll is the truth.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -16,41 +17,52 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The subscription; dropping it ends its task.
 pub struct Wakes {
+    client: Client,
+    role: Role,
     sender: broadcast::Sender<u8>,
-    task: Option<AbortHandle>,
+    task: OnceLock<AbortHandle>,
 }
 
 impl Drop for Wakes {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
+        if let Some(task) = self.task.get() {
             task.abort();
         }
     }
 }
 
 impl Wakes {
-    /// Subscribes in the background, and again whenever the connection is lost. Commands own nothing and do not
-    /// listen.
-    pub fn listen(client: Client, role: Role) -> Self {
-        let sender = broadcast::channel(1024).0;
-        let task = (role == Role::Serve).then(|| {
-            let out = sender.clone();
-            tokio::spawn(async move {
-                loop {
-                    if let Err(e) = hear(&client, &out).await {
-                        tracing::debug!(error = %e, "no wake-ups from other gateways for now");
-                    }
-                    clock::sleep(PAUSE).await;
-                }
-            })
-            .abort_handle()
-        });
-        Self { sender, task }
+    /// Listens to nothing yet.
+    pub fn new(client: Client, role: Role) -> Self {
+        Self {
+            client,
+            role,
+            sender: broadcast::channel(1024).0,
+            task: OnceLock::new(),
+        }
     }
 
-    /// A receiver of partition indexes.
+    /// A receiver of partition indexes. The first one subscribes in the background, and again whenever the
+    /// connection is lost: a gateway that owns nothing asks for none, and its own hints do not come back to it,
+    /// one message for each event that it accepts. Commands do not listen.
     pub fn subscribe(&self) -> broadcast::Receiver<u8> {
-        self.sender.subscribe()
+        let receiver = self.sender.subscribe();
+        if self.role == Role::Serve {
+            self.task.get_or_init(|| {
+                let (client, out) = (self.client.clone(), self.sender.clone());
+                tokio::spawn(listen(client, out)).abort_handle()
+            });
+        }
+        receiver
+    }
+}
+
+async fn listen(client: Client, out: broadcast::Sender<u8>) {
+    loop {
+        if let Err(e) = hear(&client, &out).await {
+            tracing::debug!(error = %e, "no wake-ups from other gateways for now");
+        }
+        clock::sleep(PAUSE).await;
     }
 }
 
