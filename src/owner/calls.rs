@@ -16,7 +16,7 @@ pub struct Calls(Mutex<HashMap<(Partition, JobId), Call>>);
 #[derive(Debug)]
 enum Call {
     Running,
-    Answered(Done),
+    Answered(Box<Done>),
     Unclear,
 }
 
@@ -41,7 +41,7 @@ impl Calls {
 
     /// It has a result.
     pub fn answer(&self, partition: Partition, id: JobId, done: Done) {
-        self.lock().insert((partition, id), Call::Answered(done));
+        self.lock().insert((partition, id), Call::Answered(Box::new(done)));
     }
 
     /// What is known of it.
@@ -59,7 +59,7 @@ impl Calls {
         let calls = self.lock();
         let mine = calls.iter().filter(|((p, _), _)| *p == partition);
         mine.filter_map(|((_, id), call)| match call {
-            Call::Answered(done) => Some((*id, done.clone())),
+            Call::Answered(done) => Some((*id, Done::clone(done))),
             Call::Running | Call::Unclear => None,
         })
         .collect()

@@ -7,7 +7,7 @@ use wecom_gateway::wecom::id::CorpId;
 
 use crate::support::gateway::{until, within};
 use crate::support::site::{
-    CORP, On, Seeded, Site, answer, contact, customer_asks, kf_customer, member_asks, scan, target,
+    CORP, On, Seeded, Site, answer, chat, contact, customer_asks, kf_customer, member_asks, scan, target,
 };
 
 /// Five seconds of silence, a beat, and some patience for a busy machine.
@@ -56,11 +56,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
         .find(|s| is_mine(&contact(s)))
         .unwrap();
     let customer = (0..99).map(kf_customer).find(|s| is_mine(&contact(s))).unwrap();
-    let member_chat = |m: &String| format!("m/{CORP}/main/{m}").try_into().unwrap();
-    let member = (0..99)
-        .map(|n| format!("m{n}"))
-        .find(|m| is_mine(&member_chat(m)))
-        .unwrap();
+    let member = (0..99).map(|n| format!("m{n}")).find(|m| is_mine(&chat(m))).unwrap();
     let broadcast = |id: &String| Conversation::Broadcast(corp.clone(), id.clone());
     let id = (0..99)
         .map(|n| format!("b{n}"))
@@ -93,12 +89,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
         (held == CALLS.len()).then_some(())
     })
     .await;
-    let conversations = [
-        contact(&scanned),
-        contact(&customer),
-        member_chat(&member),
-        broadcast(&id),
-    ];
+    let conversations = [contact(&scanned), contact(&customer), chat(&member), broadcast(&id)];
     let mut before = Vec::new();
     for c in &conversations {
         before.push(messages(site.endings(&second, c).await));

@@ -288,6 +288,11 @@ pub fn contact(name: &str) -> Conversation {
     Conversation::Contact(CorpId::parse(CORP).unwrap(), ExternalUserId::parse(name).unwrap())
 }
 
+/// A member's chat with the app.
+pub fn chat(member: &str) -> Conversation {
+    format!("m/{CORP}/main/{member}").try_into().unwrap()
+}
+
 pub fn scan(who: &str) -> Act {
     Act::Scan {
         member: "zhangsan".into(),
