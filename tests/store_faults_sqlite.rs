@@ -1,7 +1,5 @@
 //! What goes wrong around a file: locked, of another format, full; and many callers at once.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod support;
 
 use std::time::Duration;
