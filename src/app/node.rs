@@ -69,7 +69,8 @@ impl Node {
         }
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(io)?;
-        let known: Known = serde_json::from_str(&text).unwrap_or_default();
+        let mut known = serde_json::Deserializer::from_str(&text).into_iter::<Known>();
+        let known = known.next().and_then(Result::ok).unwrap_or_default();
         let fresh = known.node.is_empty();
         let known = if fresh {
             Known {
@@ -107,9 +108,12 @@ impl Node {
 
     fn save(&mut self) -> std::io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
+        let text = serde_json::to_vec(&self.known)?;
+        // Written over the old text in one go, cut afterwards: a kill in between must not leave an empty file,
+        // for that would be another node that knows no generation. What may stand behind is not read.
         file.seek(SeekFrom::Start(0))?;
-        file.set_len(0)?;
-        file.write_all(&serde_json::to_vec(&self.known)?)?;
+        file.write_all(&text)?;
+        file.set_len(text.len() as u64)?;
         file.sync_all()
     }
 
@@ -172,6 +176,20 @@ mod tests {
         assert!(matches!(Node::open(&path), Err(NodeError::InUse(_))));
         drop(first);
         assert_eq!(Node::open(&path).unwrap().id(), id);
+    }
+
+    #[test]
+    fn a_node_file_that_was_not_cut_any_more_is_still_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node");
+        std::fs::write(&path, r#"{"node":"n1","generation":"g1"}eneration":"longer"}"#).unwrap();
+        let mut node = Node::open(&path).unwrap();
+        assert_eq!(node.id(), "n1");
+        assert!(node.lost("g2"), "g1 was known");
+        node.learn("g2");
+        drop(node);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, r#"{"node":"n1","generation":"g2"}"#);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use wecom_gateway::sandbox::{Fault, Way};
 
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, say};
 use crate::support::site::{On, Seeded, Site, answer, contact, customer_asks, kf_customer, member_asks, scan, target};
 
 const ROUNDS: usize = 8;
@@ -78,11 +78,11 @@ async fn kill_at_random_moments(on: On, victims: Victims) {
         }
     }
     let late = everybody_is_answered_once(&site, &gateways[0]).await;
-    eprintln!(
+    say(&format!(
         "{on:?}, {victims:?}: {} answers, {late} welcomes late, {uncertain} of {ROUNDS} broadcasts uncertain, repeated calls {:?}",
         3 * ROUNDS * EACH,
         repeats(&site),
-    );
+    ));
     assert!(late <= EACH, "{late} welcomes late");
 }
 

@@ -1,8 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use wecom_gateway::clock;
 use wecom_gateway::sandbox::{Fault, Way};
 
-use crate::support::gateway::{Gateway, until, within};
+use crate::support::gateway::{Gateway, say, until, within};
 use crate::support::site::{On, Site, answer, customer_asks, kf_customer, member_asks};
 
 const IDLE: Duration = Duration::from_secs(4);
@@ -48,7 +49,7 @@ async fn sigterm_ends_an_idle_gateway_soon_after_readyz_said_503() {
     })
     .await;
     let (status, took) = gateway.terminate().await;
-    eprintln!("idle: stopped after {took:?}");
+    say(&format!("idle: stopped after {took:?}"));
     assert_eq!(status.code(), Some(0));
     assert!(took < IDLE, "{took:?}");
 }
@@ -65,7 +66,7 @@ async fn sigterm_under_load_loses_nothing_and_the_next_process_goes_on_on_sqlite
     })
     .await;
     let (status, took) = first.terminate().await;
-    eprintln!("busy: stopped after {took:?}");
+    say(&format!("busy: stopped after {took:?}"));
     assert_eq!(status.code(), Some(0));
     assert!(took < BUSY, "{took:?}");
     let second = site.started("b").await;
@@ -90,8 +91,11 @@ async fn sigterm_under_load_hands_the_partitions_to_the_other_gateway_at_once_on
     let (status, took) = first.terminate().await;
     assert_eq!(status.code(), Some(0));
     assert!(took < BUSY, "{took:?}");
-    let began = Instant::now();
+    let began = clock::monotonic();
     within(AT_ONCE, "the other owns everything", async || owns(&second, 64.0).await).await;
-    eprintln!("busy: stopped after {took:?}, taken over {:?} later", began.elapsed());
+    say(&format!(
+        "busy: stopped after {took:?}, taken over {:?} later",
+        began.elapsed()
+    ));
     everybody_is_answered(&site, &second, acts).await;
 }

@@ -6,7 +6,7 @@ use wecom_gateway::store::Store;
 use wecom_gateway::wecom::id::CorpId;
 
 use crate::support::gateway::until;
-use crate::support::site::{CORP, On, Site, answer, customer_asks, kf_customer, member_asks, scan, target};
+use crate::support::site::{CORP, On, Site, answer, chat, customer_asks, kf_customer, member_asks, scan, target};
 
 /// Questions of one member and of one customer while the store is away.
 const MEANWHILE: usize = 5;
@@ -80,7 +80,14 @@ async fn what_comes_while_redis_hangs_is_taken_once_although_it_may_lie_in_store
     for n in 0..MEANWHILE {
         let mut answers = vec![answer(n + 10)];
         answers.splice(0..0, (n == 0).then(|| answer(0)));
-        assert_eq!(site.seen(&format!("m{n}"), Way::App), answers, "member m{n}");
+        let member = format!("m{n}");
+        assert_eq!(site.seen(&member, Way::App), answers, "{member}");
+        // WeCom would swallow a second answer: the event itself was taken once.
+        assert_eq!(
+            site.endings(&gateway, &chat(&member)).await.len(),
+            answers.len(),
+            "{member}"
+        );
         assert_eq!(site.seen(&kf_customer(n), Way::Kf), [answer(n)], "customer {n}");
         assert_eq!(site.seen(&format!("wmS{n}"), Way::Welcome).len(), 1, "welcome {n}");
     }

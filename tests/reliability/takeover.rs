@@ -1,13 +1,14 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use wecom_gateway::clock;
 use wecom_gateway::model::{Conversation, Partition};
 use wecom_gateway::sandbox::{Fault, Way};
 use wecom_gateway::store::Store;
 use wecom_gateway::wecom::id::CorpId;
 
-use crate::support::gateway::{until, within};
+use crate::support::gateway::{say, until, within};
 use crate::support::site::{
-    CORP, On, Seeded, Site, answer, contact, customer_asks, kf_customer, member_asks, scan, target,
+    CORP, On, Seeded, Site, answer, chat, contact, customer_asks, kf_customer, member_asks, scan, target,
 };
 
 /// Five seconds of silence, a beat, and some patience for a busy machine.
@@ -56,11 +57,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
         .find(|s| is_mine(&contact(s)))
         .unwrap();
     let customer = (0..99).map(kf_customer).find(|s| is_mine(&contact(s))).unwrap();
-    let member_chat = |m: &String| format!("m/{CORP}/main/{m}").try_into().unwrap();
-    let member = (0..99)
-        .map(|n| format!("m{n}"))
-        .find(|m| is_mine(&member_chat(m)))
-        .unwrap();
+    let member = (0..99).map(|n| format!("m{n}")).find(|m| is_mine(&chat(m))).unwrap();
     let broadcast = |id: &String| Conversation::Broadcast(corp.clone(), id.clone());
     let id = (0..99)
         .map(|n| format!("b{n}"))
@@ -80,12 +77,12 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
     })
     .await;
     first.signal("STOP");
-    let began = Instant::now();
+    let began = clock::monotonic();
     within(TAKEOVER, "the second gateway took over", async || {
         (owned(&*store, &b).await.len() == 64).then_some(())
     })
     .await;
-    eprintln!("taken over after {:?}", began.elapsed());
+    say(&format!("taken over after {:?}", began.elapsed()));
     let sent = sent.await.unwrap();
     site.settled(&second, 0).await;
     until("the held calls reached WeCom", async || {
@@ -93,12 +90,7 @@ async fn an_owner_that_was_stopped_past_its_lease_inside_calls_changes_nothing_a
         (held == CALLS.len()).then_some(())
     })
     .await;
-    let conversations = [
-        contact(&scanned),
-        contact(&customer),
-        member_chat(&member),
-        broadcast(&id),
-    ];
+    let conversations = [contact(&scanned), contact(&customer), chat(&member), broadcast(&id)];
     let mut before = Vec::new();
     for c in &conversations {
         before.push(messages(site.endings(&second, c).await));
@@ -191,9 +183,9 @@ async fn owners_that_are_stopped_past_their_lease_at_random_moments_lose_and_rep
         assert_eq!(site.seen(&kf_customer(n), Way::Kf), [answer(n)], "customer {n}");
         assert_eq!(site.seen(&format!("wmS{n}"), Way::Welcome).len(), 1, "welcome {n}");
     }
-    eprintln!(
+    say(&format!(
         "stopped at random: {} answers, {uncertain} of {} broadcasts uncertain",
         3 * ROUNDS * EACH,
         ROUNDS * EACH
-    );
+    ));
 }

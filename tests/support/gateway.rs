@@ -3,15 +3,24 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use wecom_gateway::clock;
 
 use super::front::Http;
 use super::redis::free_port;
 
+/// So much of a gateway's log is shown when its test fails.
+const LOG_LINES: usize = 600;
 /// A condition that does not come true by then fails the test. Generous: the machine is shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tells whoever reads the test's output: seeds, figures, logs.
+#[expect(clippy::print_stderr, reason = "that is what a test's output is for")]
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}
 
 /// Looks again and again until `look` has something; fails the test with `what` if it never has.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
@@ -20,7 +29,7 @@ pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
 
 /// The same with a deadline of its own.
 pub async fn within<T>(most: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let began = Instant::now();
+    let began = clock::monotonic();
     loop {
         if let Some(found) = look().await {
             return found;
@@ -52,18 +61,9 @@ impl Drop for Gateway {
         self.kill();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let tail: Vec<&str> = log
-                .lines()
-                .rev()
-                .take(
-                    std::env::var("LOG_LINES")
-                        .ok()
-                        .and_then(|n| n.parse().ok())
-                        .unwrap_or(60),
-                )
-                .collect();
+            let tail: Vec<&str> = log.lines().rev().take(LOG_LINES).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
-            eprintln!("--- {}\n{}", self.log.display(), tail.join("\n"));
+            say(&format!("--- {}\n{}", self.log.display(), tail.join("\n")));
         }
     }
 }
@@ -128,7 +128,7 @@ impl Gateway {
     /// SIGTERM, then its end: how it exited, and how long it took.
     pub async fn terminate(&mut self) -> (ExitStatus, Duration) {
         self.signal("TERM");
-        let began = Instant::now();
+        let began = clock::monotonic();
         let mut child = self.child.take().expect("it runs");
         let status = tokio::task::spawn_blocking(move || child.wait().unwrap())
             .await

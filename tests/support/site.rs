@@ -13,7 +13,7 @@ use wecom_gateway::store::{self, PartitionStats, Role, Store};
 use wecom_gateway::wecom::id::{CorpId, ExternalUserId};
 
 use super::front::Front;
-use super::gateway::{Gateway, PATIENCE, command, within};
+use super::gateway::{Gateway, PATIENCE, command, say, within};
 use super::redis::RedisServer;
 
 pub const CORP: &str = "ww0123456789abcdef";
@@ -36,10 +36,9 @@ pub struct Seeded(u64);
 impl Seeded {
     /// `SEED` from the environment, or one from the clock; printed, so that a failure can be played again.
     pub fn new(what: &str) -> Self {
-        let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
         let given = std::env::var("SEED").ok().and_then(|s| s.parse().ok());
-        let seed = given.unwrap_or_else(|| u64::from(clock()));
-        eprintln!("{what}: SEED={seed}");
+        let seed = given.unwrap_or_else(|| wecom_gateway::clock::wall().0.unsigned_abs());
+        say(&format!("{what}: SEED={seed}"));
         Self(seed)
     }
 
@@ -286,6 +285,11 @@ pub fn target(n: usize) -> String {
 
 pub fn contact(name: &str) -> Conversation {
     Conversation::Contact(CorpId::parse(CORP).unwrap(), ExternalUserId::parse(name).unwrap())
+}
+
+/// A member's chat with the app.
+pub fn chat(member: &str) -> Conversation {
+    format!("m/{CORP}/main/{member}").try_into().unwrap()
 }
 
 pub fn scan(who: &str) -> Act {
