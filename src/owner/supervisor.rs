@@ -85,9 +85,18 @@ impl Supervisor {
         let mut beside = Vec::new();
         // An intake-only gateway owns nothing that could be woken: it does not even listen to hints.
         if self.options.max_partitions > 0 {
-            beside.push(AbortOnDrop::spawn(watchers::hints(Arc::clone(&self.shared), waker.clone())));
-            beside.push(AbortOnDrop::spawn(watchers::poll(Arc::clone(&self.shared), waker.clone())));
-            beside.push(AbortOnDrop::spawn(watchers::gauges(Arc::clone(&self.shared), waker.clone())));
+            beside.push(AbortOnDrop::spawn(watchers::hints(
+                Arc::clone(&self.shared),
+                waker.clone(),
+            )));
+            beside.push(AbortOnDrop::spawn(watchers::poll(
+                Arc::clone(&self.shared),
+                waker.clone(),
+            )));
+            beside.push(AbortOnDrop::spawn(watchers::gauges(
+                Arc::clone(&self.shared),
+                waker.clone(),
+            )));
         }
         // A command that owns one partition for one broadcast polls no kf account.
         if self.options.only.is_none() {

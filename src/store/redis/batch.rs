@@ -3,7 +3,7 @@
 //! Without it each event of a burst is a write of its own: the connection's task is woken by the first and runs
 //! at once, before the others that are ready have spoken. Here the first of a round steps back once, so that
 //! everything that is ready joins. Nobody waits for a clock: a lone event goes out alone, at once. Measured
-//! with `cargo bench --bench accept`: see docs/architecture.md, "Speed".
+//! together with what else docs/architecture.md, "Speed", lists.
 //!
 //! Each event is still a script call of its own, of its own partition; one that fails fails alone.
 

@@ -2,8 +2,7 @@
 //! one CDATA section or one plain text. Everything else (nesting, entities, comments, declarations, attributes,
 //! CDATA in pieces, names beyond ASCII, whatever is broken) is `None`: then the reader in the room above decides.
 //!
-//! Measured (`make bench`, 1 KB event): quick-xml's events cost twice as much as signature check and decryption
-//! together leave room for; this reads the same text in a third of the time. It never decides what is
+//! Measured (`cargo bench --bench parse`): 1 KB, whole, from 4.35 to 3.0 times its SHA-1. It never decides what is
 //! well-formed: a property test holds that whatever it reads, the reader above reads to the same tree.
 
 use std::borrow::Cow;
