@@ -33,6 +33,9 @@ pub use node::{Node, NodeError};
 /// Readiness is withdrawn so long before the listener closes (DESIGN, `serve`).
 const ANNOUNCE_STOP: Duration = Duration::from_secs(1);
 
+/// Media and stored bundles are looked at so often.
+const WARM: Duration = Duration::from_secs(3600);
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -69,7 +72,7 @@ pub struct Parts {
     /// Appends.
     pub intake: Arc<Intake>,
     owner: Owner,
-    generation: tokio::task::JoinHandle<()>,
+    beside: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl App {
@@ -183,8 +186,15 @@ impl Parts {
             clock.clone(),
             &generation,
         );
+        let mut beside = Vec::new();
         if only.is_none() && max_partitions > 0 {
-            warm(&delivery, settings, &shelf);
+            let warming = keep_warm(
+                delivery.clone(),
+                Arc::clone(settings),
+                Arc::clone(&shelf),
+                Arc::clone(store),
+            );
+            beside.push(tokio::spawn(warming));
         }
         let live = Arc::clone(&shelf);
         let context = Context {
@@ -205,23 +215,21 @@ impl Parts {
         };
         let (owner, w) = Owner::start(context, options);
         let _ = waker.set(w);
-        let generation = tokio::spawn(node::watch_generation(
+        beside.push(tokio::spawn(node::watch_generation(
             node,
             owner.status(),
             Arc::clone(store),
             Arc::clone(metrics),
-        ));
-        Ok(Self {
-            intake,
-            owner,
-            generation,
-        })
+        )));
+        Ok(Self { intake, owner, beside })
     }
 
     /// Hands everything over.
     pub async fn stop(self) {
         self.owner.shutdown().await;
-        self.generation.abort();
+        for task in self.beside {
+            task.abort();
+        }
     }
 }
 
@@ -250,11 +258,16 @@ async fn intake(
     intake.map_err(|e| StartError::Store(e.to_string()))
 }
 
-/// Uploads the live bundles' media ahead, in the background.
-fn warm(delivery: &Delivery, settings: &Arc<Settings>, shelf: &Arc<BundleShelf>) {
-    for corp in &settings.corps {
-        if let Some(bundle) = shelf.live(&corp.corp_id) {
-            delivery.warm(corp, &bundle);
+/// Uploads the live bundles' media ahead and keeps their sources stored, at start and every hour: that renews
+/// media before their 3 days end, and brings the sources into a store that was emptied.
+async fn keep_warm(delivery: Delivery, settings: Arc<Settings>, shelf: Arc<BundleShelf>, store: Arc<dyn Store>) {
+    loop {
+        for corp in &settings.corps {
+            if let Some(bundle) = shelf.live(&corp.corp_id) {
+                delivery.warm(corp, &bundle);
+            }
         }
+        clock::sleep(WARM).await;
+        shelf.keep_in(Arc::clone(&store));
     }
 }

@@ -113,17 +113,20 @@ impl Node {
         file.sync_all()
     }
 
-    /// Takes the generation that the store tells. True: we knew another one, so data were lost.
-    fn learn(&mut self, generation: &str) -> bool {
+    /// Did we know another generation than the one that the store tells? Then data were lost.
+    fn lost(&self, generation: &str) -> bool {
+        !generation.is_empty() && !self.known.generation.is_empty() && self.known.generation != generation
+    }
+
+    /// Remembers the generation.
+    fn learn(&mut self, generation: &str) {
         if generation.is_empty() || self.known.generation == generation {
-            return false;
+            return;
         }
-        let lost = !self.known.generation.is_empty();
-        self.known.generation = generation.to_owned();
+        generation.clone_into(&mut self.known.generation);
         if let Err(e) = self.save() {
             tracing::warn!(error = %e, "the node file could not be written");
         }
-        lost
     }
 }
 
@@ -137,7 +140,7 @@ pub(super) async fn watch_generation(
 ) {
     loop {
         let generation = status.borrow_and_update().generation.clone();
-        if node.learn(&generation) {
+        if node.lost(&generation) {
             metrics.data_loss.inc();
             tracing::error!(
                 "the store is not the one this node knew: data were lost. Broadcasts are held; \
@@ -147,6 +150,8 @@ pub(super) async fn watch_generation(
                 crate::clock::sleep(std::time::Duration::from_secs(1)).await;
             }
         }
+        // Only now: a restart before the hold stands must find the loss again.
+        node.learn(&generation);
         if status.changed().await.is_err() {
             // The owner has ended; the lock goes with the node.
             return;
@@ -174,11 +179,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node");
         let mut node = Node::open(&path).unwrap();
-        assert!(!node.learn("g1"));
-        assert!(!node.learn(""));
+        assert!(!node.lost("g1"));
+        node.learn("g1");
+        assert!(!node.lost(""));
         drop(node);
-        let mut again = Node::open(&path).unwrap();
-        assert!(!again.learn("g1"));
-        assert!(again.learn("g2"));
+        let again = Node::open(&path).unwrap();
+        assert!(!again.lost("g1"));
+        assert!(again.lost("g2"));
     }
 }

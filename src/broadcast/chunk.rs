@@ -1,22 +1,20 @@
 //! One chunk: reserve, call once, refund, one outcome per recipient.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{ChunkResult, FailedRecipient, RefusedRecipient, is_held, store_result};
+use super::ledger::{ChunkResult, FailedRecipient, is_held, store_result};
+use super::quota::{self, Claim, Reserved};
 use super::{CHUNK, list};
 use crate::delivery::{self, CallError, Delivery};
 use crate::model::entry::BroadcastOrder;
-use crate::model::{Action, Conversation, Doc, Ending, Job, Outcome, Partition, RecipientEnd, StoreTime};
-use crate::settings::{AppKind, BroadcastRule, Corp, MonthQuota};
-use crate::store::{QuotaRule, Reserve, Store, StoreError, StoreResult, Verdict};
+use crate::model::{Action, Doc, Ending, Job, Outcome, Partition, RecipientEnd, StoreTime};
+use crate::settings::{AppKind, Corp};
+use crate::store::{Store, StoreError};
 use crate::wecom::api::{AddMsgTemplate, NonEmpty};
 use crate::wecom::errcode;
-use crate::wecom::id::{ExternalUserId, UserId};
+use crate::wecom::id::ExternalUserId;
 
-/// The store takes so many contacts in one reservation.
-const RESERVE: usize = 250;
 /// WeCom may take long over 10,000 names.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// `-1`: at most 3 retries (errcodes.md §0).
@@ -29,7 +27,7 @@ pub struct Chunk {
     call: AddMsgTemplate,
     granted: Vec<ExternalUserId>,
     result: ChunkResult,
-    reservations: Vec<(Partition, String, Vec<String>)>,
+    reserved: Vec<Reserved>,
     notes: Vec<String>,
 }
 
@@ -90,9 +88,16 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
         }
         Err(e) => return store_trouble(&e, now),
     };
+    let claim = Claim {
+        store: &**store,
+        job,
+        order: &order,
+        chunk: *chunk,
+        now,
+    };
     let end = |all: &[ExternalUserId], outcome, reason: String| {
-        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
-        finish_all(&**store, partition, job, &order, *chunk, all, outcome, reason)
+        let all = all.to_vec();
+        finish_all(&claim, partition, all, outcome, reason)
     };
     if corp.safety.observe {
         return end(&all, Outcome::Cancelled, "observe".into()).await;
@@ -127,19 +132,13 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     };
     let mut result = ChunkResult::default();
     let wanted = only(&corp, all, &mut result);
-    let rule = quota_rule(corp.broadcast, now);
-    let reserved = reserve(
-        &**store,
-        job,
-        &order,
-        *chunk,
-        sender.as_ref(),
-        wanted,
-        rule,
-        &mut result,
-    )
-    .await;
-    let (granted, reservations) = match reserved {
+    if let Err(until) = api.permit::<AddMsgTemplate>().await {
+        return Prepared::Later { until, reason: "limit" };
+    }
+    let reserved = claim
+        .reserve(wanted, sender.as_ref(), corp.broadcast, &mut result)
+        .await;
+    let (granted, reserved) = match reserved {
         Ok(x) => x,
         Err(e) => return store_trouble(&e, now),
     };
@@ -152,8 +151,14 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
     let Some(call) = AddMsgTemplate::new(to, sender.clone(), message.text, message.attachments) else {
         return end(&granted, Outcome::Rejected, "empty_message".into()).await;
     };
-    if let Err(until) = api.permit::<AddMsgTemplate>().await {
-        return Prepared::Later { until, reason: "limit" };
+    // If this process dies during the call, this is what is known: the granted ones are uncertain, the others not.
+    let names = granted.iter().map(ToString::to_string).collect();
+    let known = ChunkResult {
+        uncertain: names,
+        ..result.clone()
+    };
+    if let Err(e) = store_result(&**store, partition, &job.corp, &order, *chunk, &known).await {
+        return store_trouble(&e, now);
     }
     Prepared::Ready(Box::new(Chunk {
         order,
@@ -161,7 +166,7 @@ pub async fn prepare(delivery: &Delivery, store: &Arc<dyn Store>, job: &Job, doc
         call,
         granted,
         result,
-        reservations,
+        reserved,
         notes: Vec::new(),
     }))
 }
@@ -192,82 +197,6 @@ fn quiet_until((from, to): (u16, u16), now: StoreTime) -> Option<StoreTime> {
     };
     let day = now.shanghai_day() + i64::from(from > to && minute >= from);
     quiet.then(|| StoreTime::of_shanghai_day(day).plus(Duration::from_secs(u64::from(to) * 60)))
-}
-
-fn quota_rule(rule: BroadcastRule, now: StoreTime) -> QuotaRule {
-    QuotaRule {
-        per_day: rule.per_day,
-        per_week: rule.per_week,
-        per_month: match rule.per_month {
-            MonthQuota::Unlimited => None,
-            MonthQuota::Count(n) => Some(n),
-            MonthQuota::DaysOfMonth => Some(days_of_month(now)),
-        },
-        member_per_day: rule.member_per_day,
-    }
-}
-
-/// Days of the month in China.
-fn days_of_month(now: StoreTime) -> u32 {
-    let days = i32::try_from(now.shanghai_day()).unwrap_or(0);
-    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days));
-    date.map_or(28, |d| u32::try_from(d.days_in_month()).unwrap_or(28))
-}
-
-type Reservations = Vec<(Partition, String, Vec<String>)>;
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a reservation needs them all, and a struct for one call would hide that"
-)]
-async fn reserve(
-    store: &dyn Store,
-    job: &Job,
-    order: &BroadcastOrder,
-    chunk: u32,
-    sender: Option<&UserId>,
-    wanted: Vec<ExternalUserId>,
-    rule: QuotaRule,
-    result: &mut ChunkResult,
-) -> StoreResult<(Vec<ExternalUserId>, Reservations)> {
-    let mut by_partition: BTreeMap<Partition, Vec<ExternalUserId>> = BTreeMap::new();
-    for id in &wanted {
-        let partition = Conversation::Contact(job.corp.clone(), id.clone()).partition();
-        by_partition.entry(partition).or_default().push(id.clone());
-    }
-    let mut verdicts: HashMap<ExternalUserId, Verdict> = HashMap::with_capacity(wanted.len());
-    let mut reservations = Vec::new();
-    for (partition, ids) in by_partition {
-        for (i, some) in ids.chunks(RESERVE).enumerate() {
-            let id = format!("{}/{}/{chunk}/{i}", order.id, order.hash.get(..16).unwrap_or_default());
-            let member = sender.map(ToString::to_string);
-            let contacts = some.iter().map(|c| (c.to_string(), member.clone())).collect();
-            let ask = Reserve {
-                partition,
-                id: id.clone(),
-                corp: job.corp.to_string(),
-                contacts,
-                rule,
-            };
-            let got = store.reserve(&ask).await?;
-            let reserved = some.iter().zip(&got).filter(|(_, v)| matches!(v, Verdict::Reserved));
-            reservations.push((partition, id, reserved.map(|(c, _)| c.to_string()).collect()));
-            verdicts.extend(some.iter().cloned().zip(got));
-        }
-    }
-    let mut granted = Vec::with_capacity(wanted.len());
-    for id in wanted {
-        match verdicts.remove(&id) {
-            Some(Verdict::Full { window, until }) => result.refused.push(RefusedRecipient {
-                external_userid: id.to_string(),
-                reason: format!("quota_{window}"),
-                until: Some(until),
-            }),
-            Some(Verdict::Reserved) => granted.push(id),
-            None => {}
-        }
-    }
-    Ok((granted, reservations))
 }
 
 /// Calls once. Its start is already committed: whatever is unclear ends `uncertain`.
@@ -350,15 +279,7 @@ async fn keep(store: &dyn Store, job: &Job, chunk: &Chunk, refund: &[String]) {
     let refund: std::collections::HashSet<&str> = refund.iter().map(String::as_str).collect();
     let partition = job.conversation.partition();
     for attempt in 0..5_u64 {
-        let mut done = true;
-        for (p, id, reserved) in &chunk.reservations {
-            let back: Vec<String> = reserved
-                .iter()
-                .filter(|r| refund.contains(r.as_str()))
-                .cloned()
-                .collect();
-            done &= store.settle(*p, id, &back).await.is_ok();
-        }
+        let mut done = quota::settle(store, &chunk.reserved, &refund).await.is_ok();
         done &= store_result(store, partition, &job.corp, &chunk.order, chunk.chunk, &chunk.result)
             .await
             .is_ok();
@@ -370,37 +291,40 @@ async fn keep(store: &dyn Store, job: &Job, chunk: &Chunk, refund: &[String]) {
     tracing::error!(broadcast = %chunk.order.id, chunk = chunk.chunk, "the store did not take a broadcast's result");
 }
 
-#[expect(clippy::too_many_arguments, reason = "ends a whole chunk alike; used in one place")]
+/// Ends all alike without a call: what was reserved is given back, the result stored.
 async fn finish_all(
-    store: &dyn Store,
+    claim: &Claim<'_>,
     partition: Partition,
-    job: &Job,
-    order: &BroadcastOrder,
-    chunk: u32,
-    all: Vec<String>,
+    all: Vec<ExternalUserId>,
     outcome: Outcome,
     reason: String,
 ) -> Prepared {
-    let failed = all.into_iter().map(|external_userid| FailedRecipient {
-        external_userid,
+    if let Err(e) = claim.release(&all).await {
+        return store_trouble(&e, claim.now);
+    }
+    let failed = all.iter().map(|id| FailedRecipient {
+        external_userid: id.to_string(),
         reason: reason.clone(),
     });
     let result = ChunkResult {
         failed: failed.collect(),
         ..ChunkResult::default()
     };
-    match store_result(store, partition, &job.corp, order, chunk, &result).await {
+    match store_result(
+        claim.store,
+        partition,
+        &claim.job.corp,
+        claim.order,
+        claim.chunk,
+        &result,
+    )
+    .await
+    {
         Ok(()) => Prepared::End(Ending {
             recipients: recipients(&result),
             ..Ending::new(outcome, reason)
         }),
-        Err(e) => {
-            tracing::warn!(error = %e, "a broadcast's result could not be stored yet");
-            Prepared::Later {
-                until: StoreTime(0),
-                reason: "store",
-            }
-        }
+        Err(e) => store_trouble(&e, claim.now),
     }
 }
 
@@ -470,13 +394,5 @@ mod tests {
         assert_eq!(quiet_until(nine_to_nine, at(20_001, 3)), Some(at(20_001, 9)));
         assert_eq!(quiet_until(nine_to_nine, at(20_001, 12)), None);
         assert_eq!(quiet_until((13 * 60, 14 * 60), at(20_001, 13)), Some(at(20_001, 14)));
-    }
-
-    #[test]
-    fn a_month_has_its_own_number_of_days_in_china() {
-        // 2026-02-28 23:30 in China is still February; half an hour later it is March.
-        let feb_28 = 20_512;
-        assert_eq!(days_of_month(at(feb_28, 23)), 28);
-        assert_eq!(days_of_month(at(feb_28 + 1, 0)), 31);
     }
 }

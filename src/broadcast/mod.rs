@@ -10,6 +10,7 @@
 mod chunk;
 mod ledger;
 mod list;
+mod quota;
 
 pub use chunk::{Called, Chunk, Prepared, call, prepare};
 pub use ledger::{ChunkResult, FailedRecipient, RefusedRecipient, hold, is_held, results, resume};

@@ -9,12 +9,13 @@ use sha2::{Digest, Sha256};
 use super::call;
 use super::judge::Kind;
 use super::lookup::People;
-use super::media::{Need, NoMedia, Use};
+use super::media::{Assets, Need, NoMedia, Use};
 use super::screen::case;
 use super::work::{Said, Work};
 use super::{
     Api, Attempt, CallError, Delivery, FactPatch, Inner, Preparation, Prepared, Ready, compose, limiter, msgid,
 };
+use crate::clock;
 use crate::content::{Bundle, Place, Rendered};
 use crate::model::job::Say;
 use crate::model::{Action, AppName, Ending, Job, Outcome, StoreTime};
@@ -28,6 +29,8 @@ const WITHOUT_MEDIA: Duration = Duration::from_secs(5);
 /// Other messages wait for an upload so long in one go, and come again this much later.
 const MEDIA_WAIT: Duration = Duration::from_secs(10);
 const MEDIA_AGAIN: Duration = Duration::from_secs(5);
+/// A welcome's failed upload is tried again after this.
+const UPLOAD_AGAIN: Duration = Duration::from_secs(1);
 /// A message without a deadline waits for media and bundles at most so long.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -136,7 +139,7 @@ impl Inner {
                     .job
                     .deadline
                     .map_or(a.now.plus(MEDIA_WAIT), |d| d.minus(WITHOUT_MEDIA));
-                let (assets, missing) = self.assets(&a.job.corp, &api.app.name, &needs, Some(until)).await;
+                let (assets, missing) = self.assets_by(&a.job.corp, &api.app.name, &needs, until).await;
                 notes.extend(missing.iter().map(|(n, _)| format!("without:{}", n.file.name)));
                 job = s.job;
                 let said = Said::new(s.rendered, needs, assets);
@@ -260,6 +263,26 @@ impl Inner {
             if let Some(name) = bundle.member_name(member.as_str()) {
                 put("member.name", name);
             }
+        }
+    }
+
+    /// The media of a welcome, which cannot come again later: a failed upload is tried again until then.
+    async fn assets_by(
+        self: &Arc<Self>,
+        corp: &CorpId,
+        app: &AppName,
+        needs: &[Need],
+        until: StoreTime,
+    ) -> (Assets, Vec<(Need, NoMedia)>) {
+        loop {
+            let (assets, missing) = self.assets(corp, app, needs, Some(until)).await;
+            let now = self.clock.now();
+            let passes =
+                |(need, why): &(Need, NoMedia)| matches!(media_trouble(need, why, now), Prepared::Later { .. });
+            if now.plus(UPLOAD_AGAIN) >= until || !missing.iter().any(passes) {
+                return (assets, missing);
+            }
+            clock::sleep(UPLOAD_AGAIN).await;
         }
     }
 

@@ -13,6 +13,11 @@ use crate::store::{Append, StoreError, StoreResult, size};
 /// How often a store that is out of reach is tried.
 const PROBE: Duration = Duration::from_millis(250);
 
+/// Entries brought back in one call of the store.
+const AT_ONCE: usize = 32;
+/// How long such a call may take.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -84,7 +89,11 @@ impl Intake {
                 wake: !self.owns(s.partition),
             })
             .collect();
-        self.append_soon(&batch).await?;
+        // Entries without a mark (doorbells) are brought again after a time-out, so a slow store gets fewer at once
+        // than a new event's patience allows for, and longer.
+        for some in batch.chunks(AT_ONCE) {
+            self.append_within(some, DRAIN_PATIENCE).await?;
+        }
         let n = ids.len();
         spool.remove(ids).await?;
         let depth = spool.depth().await?;

@@ -177,11 +177,16 @@ impl Intake {
 
     /// The same, but no longer than [`PATIENCE`].
     async fn append_soon(&self, batch: &[Append]) -> StoreResult<Vec<Appended>> {
-        match tokio::time::timeout(PATIENCE, self.append(batch)).await {
+        self.append_within(batch, PATIENCE).await
+    }
+
+    /// The same, but no longer than this.
+    async fn append_within(&self, batch: &[Append], patience: Duration) -> StoreResult<Vec<Appended>> {
+        match tokio::time::timeout(patience, self.append(batch)).await {
             Ok(done) => done,
             Err(_) => Err(StoreError::Unavailable(format!(
                 "the store took more than {} ms",
-                PATIENCE.as_millis()
+                patience.as_millis()
             ))),
         }
     }

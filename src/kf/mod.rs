@@ -93,6 +93,12 @@ pub async fn pull(delivery: &Delivery, intake: &Intake, job: &Job, attempts: u32
     }
     let got = match answer {
         Ok(got) => got,
+        // The cursor is dead (errcodes.md, 50100): from the oldest message again; marks know what was journalled.
+        Err(CallError::Refused { errcode: 50100, .. }) if !account.cursor.is_empty() => {
+            tracing::warn!("WeCom no longer knows a kf cursor: reading from the oldest message again");
+            account.cursor.clear();
+            return Pulled::Page { account, more: true };
+        }
         Err(e) => return failed(&e, attempts, delivery.now()),
     };
     let entries = entries(&got, job, id, first_served);
@@ -105,6 +111,9 @@ pub async fn pull(delivery: &Delivery, intake: &Intake, job: &Job, attempts: u32
     }
     let more = got.has_more == 1;
     if more && got.next_cursor == account.cursor {
+        if attempts >= ATTEMPTS {
+            return Pulled::End(Ending::new(Outcome::Dead, "cursor_stands"));
+        }
         return Pulled::Retry {
             after: Duration::from_secs(2),
             reason: "cursor_stands",

@@ -1,7 +1,9 @@
 //! Which partitions to take and which to give back: pure, told the time.
 //!
 //! No two clocks are compared. An owner shows that it lives by raising `beats`; who has seen a record
-//! unchanged for [`SILENT`] **on its own monotonic clock** may replace it.
+//! unchanged for [`SILENT`] **on its own monotonic clock** may replace it. Seen: who could not look (the store was
+//! away, or it was stopped itself) has seen nothing, and the owners have not beaten either. So one look counts for
+//! at most [`LOOK`]; or every gateway would rob every other one when the store comes back.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,9 @@ use crate::store::OwnerRecord;
 
 /// A record unchanged for so long has no living owner.
 pub const SILENT: Duration = Duration::from_secs(5);
+
+/// The longest silence that one look can show: two beats.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What one look at the records leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,7 +44,9 @@ pub struct Me {
 /// What has been seen of all records so far.
 #[derive(Default)]
 pub struct Watch {
-    seen: Vec<(OwnerRecord, Instant)>,
+    /// By partition: the record, and for how long it has been seen unchanged.
+    seen: Vec<(OwnerRecord, Duration)>,
+    looked: Option<Instant>,
 }
 
 impl Watch {
@@ -61,13 +68,13 @@ impl Watch {
         let share = usize::from(PARTITIONS).div_ceil(owners.len().max(1)).min(me.max);
         let mut count = held.len();
         for partition in Partition::all().filter(|p| me.only.is_none_or(|only| only == *p)) {
-            let Some((record, since)) = self.seen.get(partition.index()) else {
+            let Some((record, unchanged)) = self.seen.get(partition.index()) else {
                 continue;
             };
             if held.contains(&partition) || count >= me.max {
                 continue;
             }
-            let silent = now.saturating_duration_since(*since) >= SILENT;
+            let silent = *unchanged >= SILENT;
             let ours = record.nonce == me.nonce || (record.node == me.node && !record.node.is_empty());
             // A free one goes at once to a gateway below its share; one at its share leaves it to the others
             // for 5 s, or giving back and taking would play ping-pong.
@@ -84,13 +91,14 @@ impl Watch {
     }
 
     fn note(&mut self, records: Vec<OwnerRecord>, now: Instant) {
-        if self.seen.len() != records.len() {
-            self.seen = records.into_iter().map(|r| (r, now)).collect();
-            return;
-        }
-        for (slot, record) in self.seen.iter_mut().zip(records) {
-            if slot.0 != record {
-                *slot = (record, now);
+        let before = self.looked.replace(now).unwrap_or(now);
+        let passed = now.saturating_duration_since(before).min(LOOK);
+        self.seen.resize_with(records.len(), Default::default);
+        for ((seen, unchanged), record) in self.seen.iter_mut().zip(records) {
+            if *seen == record {
+                *unchanged += passed;
+            } else {
+                (*seen, *unchanged) = (record, Duration::ZERO);
             }
         }
     }
@@ -159,17 +167,26 @@ mod tests {
         let t = crate::clock::monotonic();
         let mut watch = Watch::default();
         let owners = names(&["a", "b"]);
-        assert!(watch.look(&me("a"), owned_by("b", 64), &owners, &[], t).take.is_empty());
-        let mut beating = owned_by("b", 64);
-        beating[3].beats = 2;
-        assert!(
-            watch
-                .look(&me("a"), beating.clone(), &owners, &[], t + Duration::from_secs(4))
-                .take
-                .is_empty()
-        );
-        let plan = watch.look(&me("a"), beating, &owners, &[], t + Duration::from_secs(5));
+        let mut records = owned_by("b", 64);
+        for second in 0..5 {
+            records[3].beats += 1;
+            let at = t + Duration::from_secs(second);
+            assert!(watch.look(&me("a"), records.clone(), &owners, &[], at).take.is_empty());
+        }
+        let plan = watch.look(&me("a"), records, &owners, &[], t + Duration::from_secs(5));
         assert_eq!(plan.take.len(), 63, "all but the one that beat");
+    }
+
+    #[test]
+    fn who_could_not_look_for_a_while_has_seen_no_silence() {
+        let t = crate::clock::monotonic();
+        let mut watch = Watch::default();
+        let owners = names(&["a", "b"]);
+        for at in [0, 1, 2, 60, 61].map(|s| t + Duration::from_secs(s)) {
+            let plan = watch.look(&me("a"), owned_by("b", 64), &owners, &[], at);
+            // 1 + 1 + 2 + 1 s: only the last look makes five.
+            assert_eq!(plan.take.is_empty(), at < t + Duration::from_secs(61));
+        }
     }
 
     #[test]

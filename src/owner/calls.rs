@@ -76,10 +76,21 @@ impl Calls {
         }
     }
 
-    /// Another process owns the partition: results that came for it are dropped.
-    pub fn forget(&self, partition: Partition) {
+    /// Is a call of this partition under way?
+    pub fn busy(&self, partition: Partition) -> bool {
         self.lock()
-            .retain(|(p, _), call| *p != partition || matches!(call, Call::Running));
+            .iter()
+            .any(|((p, _), call)| *p == partition && matches!(call, Call::Running))
+    }
+
+    /// Another process owns the partition: results that came for it are nobody's any more. That they were called
+    /// is not forgotten: should the partition come back with our mark on the job, it must not look never called.
+    pub fn forget(&self, partition: Partition) {
+        for ((p, _), call) in self.lock().iter_mut() {
+            if *p == partition && matches!(call, Call::Answered(_)) {
+                *call = Call::Unclear;
+            }
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Partition, JobId), Call>> {

@@ -214,6 +214,7 @@ impl Worker {
         for (id, _) in &endings {
             self.jobs.remove(id);
             self.tried.remove(id);
+            self.shared.calls.committed(self.fence.partition, *id, false);
         }
         self.forget_settled(&settled);
         for defer in &commit.defers {

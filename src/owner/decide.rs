@@ -81,6 +81,7 @@ impl Worker {
             };
             if let Err(reason) = decision {
                 tracing::error!(partition = %self.fence.partition, n = entry.n, reason, "event set aside in quarantine");
+                decided.bytes += entry.blob.len();
                 decided.quarantine.push(Quarantined {
                     n: entry.n,
                     reason,
@@ -209,7 +210,12 @@ impl Worker {
     pub(super) fn patch(&mut self, key: &str, change: impl FnOnce(&mut Doc)) {
         if let Some(cached) = self.docs.get_mut(key) {
             let before = cached.doc.clone();
-            change(&mut cached.doc);
+            // A panic here (a bug) would end the worker again and again: the change is dropped instead.
+            if catch_unwind(AssertUnwindSafe(|| change(&mut cached.doc))).is_err() {
+                tracing::error!(partition = %self.fence.partition, "a change of a document panicked and was dropped");
+                cached.doc = before;
+                return;
+            }
             if cached.doc != before && !cached.dirty && !cached.unreadable {
                 cached.dirty = true;
                 self.touch(false);
@@ -224,7 +230,6 @@ impl Worker {
         if missing.is_empty() {
             return Ok(());
         }
-        self.forget_docs();
         let found = self.shared.context.store.docs(self.fence.partition, &missing).await?;
         for (key, bytes) in missing.into_iter().zip(found) {
             let cached = match bytes.map(|b| (b.len(), Doc::decode(&b))) {
@@ -252,7 +257,8 @@ impl Worker {
         Ok(())
     }
 
-    fn forget_docs(&mut self) {
+    /// Forgets clean documents that no job uses. Only between steps: a batch needs all that it loaded.
+    pub(super) fn forget_docs(&mut self) {
         if self.docs.len() > DOCS {
             let used: std::collections::HashSet<String> =
                 self.jobs.values().map(|l| l.job.conversation.key()).collect();

@@ -12,7 +12,7 @@ use super::{Done, Finish};
 use crate::delivery::FactPatch;
 use crate::dialog;
 use crate::model::job::Class;
-use crate::model::{Ending, Job, JobId, Lane, Outcome, StoreTime};
+use crate::model::{Action, Ending, Job, JobId, Lane, Outcome, StoreTime};
 use crate::store::{Defer, Start, StoredJob};
 
 /// Jobs of one lane in memory at most (DESIGN, "due window").
@@ -73,8 +73,9 @@ impl Worker {
         if lanes.is_empty() {
             return Ok(());
         }
+        // Half empty first: a page read for every single job that ends would cost more than the job.
         let have = self.lanes();
-        for lane in lanes.into_iter().filter(|l| have[lane_index(*l)] < WINDOW) {
+        for lane in lanes.into_iter().filter(|l| have[lane_index(*l)] <= WINDOW / 2) {
             let page = self
                 .shared
                 .context
@@ -175,7 +176,8 @@ impl Worker {
         let (shared, tx) = (Arc::clone(&self.shared), self.prepared_tx.clone());
         tokio::spawn(async move {
             // The slot comes first: what is prepared early would wait with stale look-ups and permits.
-            let Some(slot) = shared.slots.take(stored.lane).await else {
+            let pull = matches!(job.action, Action::KfPull { .. });
+            let Some(slot) = shared.slots.take(stored.lane, pull).await else {
                 return;
             };
             // A task of its own, so that a panic (a bug) ends this job and not its lane.
@@ -298,7 +300,11 @@ impl Worker {
         let stored = self.shared.context.store.job(partition, id).await?;
         let ours = |s: &StoredJob| s.started.as_ref().is_none_or(|m| m.nonce == self.shared.context.nonce);
         match stored {
-            Some(s) if ours(&s) => self.load(s).await,
+            Some(s) if ours(&s) => {
+                // Its result is applied at the next step, which comes at once.
+                self.notify.notify_one();
+                self.load(s).await
+            }
             _ => {
                 self.shared.calls.committed(partition, id, false);
                 Ok(())

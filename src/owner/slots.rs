@@ -15,9 +15,15 @@ use crate::model::Lane;
 /// because two calls of 10,000 recipients each are already a lot for WeCom.
 const SLOTS: [usize; 4] = [128, 64, 32, 2];
 
+/// Pulls are as urgent as welcomes, but a hanging `sync_msg` on many accounts must not take welcomes' slots.
+const PULLS: usize = 64;
+
 /// All slots of a process.
 #[derive(Clone)]
-pub struct Slots([Arc<Semaphore>; 4]);
+pub struct Slots {
+    lanes: [Arc<Semaphore>; 4],
+    pulls: Arc<Semaphore>,
+}
 
 /// One slot; free again when dropped.
 #[derive(Debug)]
@@ -27,20 +33,28 @@ pub struct Slot {
 
 impl Default for Slots {
     fn default() -> Self {
-        Self(SLOTS.map(|n| Arc::new(Semaphore::new(n))))
+        Self {
+            lanes: SLOTS.map(|n| Arc::new(Semaphore::new(n))),
+            pulls: Arc::new(Semaphore::new(PULLS)),
+        }
     }
 }
 
 impl Slots {
-    /// Waits for a slot of this lane. `None` once [`Slots::close`] was called.
-    pub async fn take(&self, lane: Lane) -> Option<Slot> {
-        let permit = Arc::clone(&self.0[lane_index(lane)]).acquire_owned().await.ok()?;
+    /// Waits for a slot of this lane. `pull`: for a page of a kf account. `None` once [`Slots::close`] was called.
+    pub async fn take(&self, lane: Lane, pull: bool) -> Option<Slot> {
+        let slots = if pull {
+            &self.pulls
+        } else {
+            &self.lanes[lane_index(lane)]
+        };
+        let permit = Arc::clone(slots).acquire_owned().await.ok()?;
         Some(Slot { _permit: permit })
     }
 
     /// No more slots from here on: the gateway is stopping.
     pub fn close(&self) {
-        for s in &self.0 {
+        for s in self.lanes.iter().chain([&self.pulls]) {
             s.close();
         }
     }

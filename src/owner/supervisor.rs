@@ -144,7 +144,11 @@ impl Supervisor {
             .look(&self.me(), records, &live.owners, &held, clock::monotonic());
         self.acquire(plan.take).await;
         for partition in plan.give {
-            // The worker ends by itself once its calls are committed; `ended` releases the partition.
+            // A partition stands still while it is given back, so one with a call under way is kept for a later
+            // look. The worker ends by itself once all is committed; `ended` releases the partition.
+            if self.shared.calls.busy(partition) {
+                continue;
+            }
             if let Some(h) = self.held.get(&partition) {
                 let _ = h.stop.send(true);
             }

@@ -215,6 +215,9 @@ impl Worker {
         let decided = self.decide_batch().await?;
         if decided.is_some() || self.must_flush() {
             self.commit(decided).await?;
+            // However long the journal is, what it has decided so far goes out.
+            self.launch().await?;
+            self.forget_docs();
             return Ok(None);
         }
         self.launch().await?;
@@ -238,7 +241,7 @@ impl Worker {
         let full = self.lanes();
         for (due, have) in self.next_due.iter().zip(full) {
             // A full window is refilled when one of its jobs ends, not by the clock.
-            if let Some(due) = due.filter(|_| have < WINDOW) {
+            if let Some(due) = due.filter(|_| have <= WINDOW / 2) {
                 wait = wait.min(due.since(now).max(Duration::from_millis(1)));
             }
         }

@@ -8,6 +8,8 @@ use crate::support::site::{On, Site, answer, customer_asks, kf_customer, member_
 const IDLE: Duration = Duration::from_secs(4);
 const BUSY: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_secs(3);
+/// Longer than a stopping gateway listens: its end finds calls in flight.
+const SLOW_MS: u64 = 1_500;
 const PEOPLE: usize = 60;
 
 async fn owns(gateway: &Gateway, partitions: f64) -> Option<()> {
@@ -55,7 +57,8 @@ async fn sigterm_ends_an_idle_gateway_soon_after_readyz_said_503() {
 async fn sigterm_under_load_loses_nothing_and_the_next_process_goes_on_on_sqlite() {
     let site = Site::new(On::Sqlite).await;
     let mut first = site.started("a").await;
-    site.wecom.fault(Fault::on("*").delay_ms(300).after_effect().always());
+    site.wecom
+        .fault(Fault::on("*").delay_ms(SLOW_MS).after_effect().always());
     let acts = everybody_asks(&site);
     until("some are answered", async || {
         (site.wecom.messages().len() > 5).then_some(())
@@ -77,7 +80,8 @@ async fn sigterm_under_load_hands_the_partitions_to_the_other_gateway_at_once_on
     let second = site.started("b").await;
     until("both own partitions", async || owns(&second, 32.0).await).await;
     site.front.send_to(&[first.port, second.port]);
-    site.wecom.fault(Fault::on("*").delay_ms(300).after_effect().always());
+    site.wecom
+        .fault(Fault::on("*").delay_ms(SLOW_MS).after_effect().always());
     let acts = everybody_asks(&site);
     until("some are answered", async || {
         (site.wecom.messages().len() > 5).then_some(())

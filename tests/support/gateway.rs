@@ -52,7 +52,16 @@ impl Drop for Gateway {
         self.kill();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            let tail: Vec<&str> = log
+                .lines()
+                .rev()
+                .take(
+                    std::env::var("LOG_LINES")
+                        .ok()
+                        .and_then(|n| n.parse().ok())
+                        .unwrap_or(60),
+                )
+                .collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             eprintln!("--- {}\n{}", self.log.display(), tail.join("\n"));
         }

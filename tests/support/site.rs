@@ -205,6 +205,17 @@ encoding_aes_key = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
         })
     }
 
+    /// The same, whatever the command itself meets on the way: the same id again goes on.
+    pub async fn broadcast_to_its_end(&self, gateway: &Gateway, id: &str, to: &str) -> Sent {
+        loop {
+            let sent = self.broadcast(gateway, id, to).await.unwrap();
+            if !sent.said.is_null() {
+                return sent;
+            }
+            assert_eq!(sent.code, Some(1), "{sent:?}");
+        }
+    }
+
     /// Waits until everything that was accepted has an outcome: no entry waits, no job is open. So many entries
     /// lie in quarantine, and no others.
     pub async fn settled(&self, gateway: &Gateway, quarantined: u64) {

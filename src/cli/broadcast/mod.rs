@@ -25,9 +25,9 @@ use crate::model::diagnostic::Severity;
 use crate::model::doc::BroadcastState;
 use crate::model::job::Part;
 use crate::model::text::{Lang, Text};
-use crate::model::{Conversation, Doc};
+use crate::model::{Conversation, Doc, EntryBody};
 use crate::settings::{AppKind, Corp, Settings};
-use crate::store::{Role, Store, StoreResult};
+use crate::store::{Quarantined, Role, Store, StoreResult};
 use crate::wecom::id::UserId;
 
 pub(super) use report::Report;
@@ -35,6 +35,8 @@ use report::Stop;
 
 /// A gateway that lives shows itself within this (DESIGN, `broadcast send`).
 const LIVE_WITHIN: Duration = Duration::from_secs(5);
+/// Chunks of one broadcast: their jobs and sizes go into one commit.
+const CHUNKS: usize = 100;
 const LOOK: Duration = Duration::from_millis(200);
 
 /// `broadcast …`
@@ -200,10 +202,10 @@ fn prepare(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Orde
         }
     };
     let list = PreparedList::new(&id, &args.template, bundle.hash.clone(), sender, &read.recipients);
-    let list = list.filter(|l| l.order.chunks.len() <= 200).ok_or_else(|| {
+    let list = list.filter(|l| l.order.chunks.len() <= CHUNKS).ok_or_else(|| {
         Stop::Usage(Text::new(
-            "名单太大：最多 200 批，请分成几次发送",
-            "the list needs more than 200 chunks: split it",
+            "名单太大：最多 100 批（每批 10000 人、一位发送成员），请分成几次发送",
+            "the list needs more than 100 chunks (10,000 people of one sender each): split it",
         ))
     })?;
     Ok(Order {
@@ -318,9 +320,19 @@ async fn follow(
                 return Ok(report);
             }
         }
+        if now.is_none()
+            && let Some(why) = set_aside(&*store, conversation).await
+        {
+            return Err(Stop::Failed(Text::new(
+                format!("网关无法处理这次群发（{why}），没有发送。改正后请换一个 --id"),
+                format!(
+                    "the gateway could not take this broadcast ({why}); nothing was sent. Mend it, use another --id"
+                ),
+            )));
+        }
         let waited = clock::monotonic().saturating_duration_since(began);
         let nobody = waited >= LIVE_WITHIN && own.is_none() && !lives(&*store).await;
-        if let (true, Some(shelf)) = (nobody, shelf.take()) {
+        if nobody && let Some(shelf) = shelf.take() {
             (store, own) = run_here(store, settings, shelf, &order.metrics, conversation).await?;
         }
         if !quiet && waited > Duration::from_secs(3) {
@@ -333,6 +345,13 @@ async fn follow(
         }
         clock::sleep(LOOK).await;
     }
+}
+
+/// Why the order lies in quarantine, if it does.
+async fn set_aside(store: &dyn Store, conversation: &Conversation) -> Option<String> {
+    let all = store.quarantined(conversation.partition(), 200).await.ok()?;
+    let of_this = |q: &&Quarantined| EntryBody::decode(&q.blob).is_ok_and(|e| &e.conversation == conversation);
+    all.iter().find(of_this).map(|q| q.reason.clone())
 }
 
 async fn lives(store: &dyn Store) -> bool {

@@ -1,6 +1,7 @@
 //! The database file: its lock, its pragmas, its format and generation.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub fn open(path: &Path, role: Role) -> StoreResult<Opened> {
         Role::Serve => Some(take_lock(path)?),
         Role::Command => None,
     };
+    private(path)?;
     let mut writer = Connection::open(path).map_err(|e| cannot_open(path, &e))?;
     // NORMAL locking (SQLite's default) on purpose: in WAL, EXCLUSIVE shuts every other process out.
     pragmas(&writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(|e| cannot_open(path, &e))?;
@@ -55,6 +57,18 @@ pub fn open(path: &Path, role: Role) -> StoreResult<Opened> {
         generation,
         lock,
     })
+}
+
+/// The file holds what people wrote, codes and access tokens: only its owner may read it. SQLite gives its `-wal`
+/// and `-shm` the same mode.
+fn private(path: &Path) -> StoreResult<()> {
+    let refused = |e| StoreError::Unavailable(format!("cannot open {}: {e}", path.display()));
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options.open(path).map_err(refused)?;
+    // An older file may be open to others; one of another user is left as it is, if it can be used at all.
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+    Ok(())
 }
 
 /// `PATH.lock`, taken. The lock goes with the process, however it ends.
