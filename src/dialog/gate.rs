@@ -104,8 +104,9 @@ pub(super) fn remember(doc: &mut Doc, job: &Job, ending: &Ending, now: StoreTime
 }
 
 /// What a call that begins now changes: a kf message is counted once, when it is first sent, however often it
-/// is tried; a welcome that follows a failed one is in flight again. `tries`: before this start. A try that may
-/// have arrived was counted then, even if the customer has written since: it is the same message.
+/// is tried; a welcome that follows a failed one is in flight again. `tries`: tries before this start that may
+/// have arrived. The repeat of such a try is not counted again although the customer may have written since, or it
+/// would take the place of an answer to what they wrote.
 pub fn started(doc: &mut Doc, job: &Job, tries: u32, now: StoreTime) {
     match &job.action {
         Action::KfMessage { account, say, .. } if tries == 0 => {

@@ -12,7 +12,7 @@ use super::front::Http;
 use super::redis::free_port;
 
 /// So much of a gateway's log is shown when its test fails.
-const LOG_LINES: usize = 600;
+const LOG_LINES: usize = 60;
 /// A condition that does not come true by then fails the test. Generous: the machine is shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
