@@ -4,10 +4,6 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot start should say so and stop")]
 
-#[expect(
-    dead_code,
-    reason = "what an idle gateway costs in CPU is measured by the accept bench"
-)]
 mod common;
 
 use std::path::Path;

@@ -7,7 +7,7 @@
 //! time-out, a broken connection: the worker ends, the supervisor acquires the partition again under a new
 //! epoch and reloads it. Nothing is repaired in place, so there is one path to test instead of ten.
 //!
-//! [`supervisor`] holds the partitions, [`worker`] is one partition's loop, [`balance`] decides who holds what.
+//! `supervisor` holds the partitions, `worker` is one partition's loop, `balance` decides who holds what.
 
 mod balance;
 mod calls;

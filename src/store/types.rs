@@ -101,7 +101,7 @@ pub struct OwnerRecord {
     pub beats: u64,
 }
 
-/// What the owner's writes carry: compared before the first write, else [`StoreError::Lost`].
+/// What the owner's writes carry: compared before the first write, else [`StoreError::Lost`](super::StoreError::Lost).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
     /// Partition.
@@ -200,7 +200,7 @@ pub struct Due {
     pub now: StoreTime,
 }
 
-/// One atomic step of an owner. All of it happens or none of it; see [`Store::commit`].
+/// One atomic step of an owner. All of it happens or none of it; see [`Store::commit`](super::Store::commit).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commit {
     /// The position afterwards: the last journal number decided. Equal to the expected one for a commit of
