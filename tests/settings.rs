@@ -109,7 +109,7 @@ fn a_missing_file_is_one_finding_with_a_remedy() {
 
 #[test]
 fn every_fault_is_reported_at_once_with_its_place() {
-    let text = "[server]\nlisten = \"here\"\nmax_partitions = 65\n[store]\nkeep = 5\n[[corp]]\nname = \"Acme\"\n\
+    let text = "[server]\nlisten = \"here\"\nmax_partitions = 65\n[journal]\nkeep = 5\n[[corp]]\nname = \"Acme\"\n\
                 [[corp.app]]\nname = \"main\"\nkind = [\"contacts\", \"agnet\"]\ntoken = \"has space\"\n";
     let found: Vec<_> = bad(text, &[]).iter().map(|f| (f.line, f.column, f.code)).collect();
     assert_eq!(

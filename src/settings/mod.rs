@@ -57,7 +57,7 @@ pub struct StoreSettings {
     pub durability: Durability,
     /// Redis only: the local spool; `None`: no spool, the store's absence is a 503.
     pub spool: Option<PathBuf>,
-    /// How long decided entries are kept for replay (`store.keep`, default 24 h).
+    /// How long decided entries are kept for replay (`journal.keep`, default 24 h).
     pub keep: Duration,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::corp;
 use super::faults::Faults;
@@ -76,7 +77,8 @@ fn from_text(file: &str, text: &str, env: &Env, faults: &Faults) -> Option<Setti
     let place = Place::whole(file);
     let section = Section::new(&root, &place, String::new(), faults);
     let server = section.section("server").and_then(server);
-    let store = section.section("store").and_then(|s| store(s, env));
+    let keep = section.section("journal").and_then(journal);
+    let store = section.section("store").and_then(|s| store(s, keep, env));
     let content = section.section("content").map(|s| content(s, &ContentDirs::none()));
     // The corps are read below, but their key is known.
     let _ = section.get("corp");
@@ -143,13 +145,19 @@ fn server(section: Section<'_>) -> Option<Server> {
     })
 }
 
-fn store(section: Section<'_>, env: &Env) -> Option<StoreSettings> {
+/// `[journal]`: how long decided entries are kept.
+fn journal(section: Section<'_>) -> Option<Duration> {
+    let keep = section.get("keep").and_then(|l| l.parse("\"24h\"", value::duration));
+    section.finish();
+    keep
+}
+
+fn store(section: Section<'_>, keep: Option<Duration>, env: &Env) -> Option<StoreSettings> {
     let url = section.get("url").and_then(|l| secret::read(&l, env, value::store_url));
     let durability: Option<Durability> = section
         .get("durability")
         .and_then(|l| l.parse("\"os\"", value::durability));
     let spool = section.get("spool").and_then(|l| l.file_path());
-    let keep = section.get("keep").and_then(|l| l.parse("\"24h\"", value::duration));
     section.finish();
     let url = url?;
     Some(StoreSettings {
