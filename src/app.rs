@@ -205,7 +205,7 @@ impl Parts {
             live: Arc::new(move |corp| live.live(corp)),
             metrics: Arc::clone(metrics),
             clock,
-            nonce: node::random_hex(),
+            nonce: store::random_name(),
         };
         let options = OwnerOptions {
             node: node.id().to_owned(),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::broadcast;
 use crate::metrics::Metrics;
 use crate::owner::OwnerStatus;
-use crate::store::Store;
+use crate::store::{Store, random_name};
 
 /// The locked node file.
 #[derive(Debug)]
@@ -36,16 +36,6 @@ pub enum NodeError {
     /// It cannot be opened, read or written.
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
-}
-
-/// 16 random hexadecimal characters.
-pub fn random_hex() -> String {
-    let mut bytes = [0_u8; 8];
-    // Without the kernel's randomness two runs must still differ: the clock is the last resort.
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes = crate::clock::wall().0.to_be_bytes();
-    }
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Node {
@@ -74,7 +64,7 @@ impl Node {
         let fresh = known.node.is_empty();
         let known = if fresh {
             Known {
-                node: random_hex(),
+                node: random_name(),
                 generation: String::new(),
             }
         } else {
@@ -95,7 +85,7 @@ impl Node {
         Self {
             file: None,
             known: Known {
-                node: format!("cmd-{}", random_hex()),
+                node: format!("cmd-{}", random_name()),
                 generation: String::new(),
             },
         }

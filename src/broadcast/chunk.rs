@@ -188,7 +188,7 @@ fn only(corp: &Corp, all: Vec<ExternalUserId>, result: &mut ChunkResult) -> Vec<
 }
 
 /// When quiet hours end, if it is quiet now. They may go over midnight.
-fn quiet_until((from, to): (u16, u16), now: StoreTime) -> Option<StoreTime> {
+pub fn quiet_until((from, to): (u16, u16), now: StoreTime) -> Option<StoreTime> {
     let minute = now.shanghai_minute();
     let quiet = if from <= to {
         (from..to).contains(&minute)

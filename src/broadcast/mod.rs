@@ -12,7 +12,7 @@ mod ledger;
 mod list;
 mod quota;
 
-pub use chunk::{Called, Chunk, Prepared, call, prepare};
+pub use chunk::{Called, Chunk, Prepared, call, prepare, quiet_until};
 pub use ledger::{ChunkResult, FailedRecipient, RefusedRecipient, hold, is_held, results, resume};
 pub use list::{PreparedList, Recipient, part_key, parts, store_order};
 

@@ -187,9 +187,7 @@ fn quota_rule(rule: BroadcastRule, now: StoreTime) -> QuotaRule {
 
 /// Days of the month in China.
 fn days_of_month(now: StoreTime) -> u32 {
-    let days = i32::try_from(now.shanghai_day()).unwrap_or(0);
-    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days));
-    date.map_or(28, |d| u32::try_from(d.days_in_month()).unwrap_or(28))
+    u32::try_from(now.shanghai_date().days_in_month()).unwrap_or(28)
 }
 
 #[cfg(test)]

@@ -39,6 +39,13 @@ impl StoreTime {
         (self.0 + SHANGHAI_OFFSET_MS).div_euclid(DAY_MS)
     }
 
+    /// The date in China.
+    pub fn shanghai_date(self) -> jiff::civil::Date {
+        // Only instants outside the years ±9999 have no date; no store's clock shows one.
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        jiff::tz::Offset::constant(8).to_datetime(instant).date()
+    }
+
     /// Minute of the day in China, 0..1440.
     pub fn shanghai_minute(self) -> u16 {
         u16::try_from((self.0 + SHANGHAI_OFFSET_MS).rem_euclid(DAY_MS) / 60_000).unwrap_or(0)
@@ -52,5 +59,23 @@ impl StoreTime {
     /// First instant of a day in China.
     pub fn of_shanghai_day(day: i64) -> Self {
         Self(day.saturating_mul(DAY_MS) - SHANGHAI_OFFSET_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_in_china_begins_eight_hours_before_greenwichs() {
+        // 2026-02-28 16:00 UTC is midnight in China.
+        let midnight = StoreTime(1_772_294_400_000);
+        assert_eq!(midnight.shanghai_date(), jiff::civil::date(2026, 3, 1));
+        assert_eq!(
+            StoreTime(midnight.0 - 1).shanghai_date(),
+            jiff::civil::date(2026, 2, 28)
+        );
+        assert_eq!(StoreTime::of_shanghai_day(midnight.shanghai_day()), midnight);
+        assert_eq!(midnight.shanghai_weekday(), 6, "a Sunday");
     }
 }

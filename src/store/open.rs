@@ -43,8 +43,9 @@ pub async fn open(settings: &StoreSettings, role: Role) -> StoreResult<Arc<dyn S
 /// 128 random bits in hex: a generation, a nonce.
 pub fn random_name() -> String {
     let mut bytes = [0u8; 16];
-    // The system's generator fails only where nothing else works either; two stores of one name would merely
-    // hide a data loss.
-    let _ = getrandom::fill(&mut bytes);
+    // Where the system's generator fails two runs must still differ: the clock is the last resort.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..8].copy_from_slice(&crate::clock::wall().0.to_be_bytes());
+    }
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

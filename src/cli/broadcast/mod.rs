@@ -217,9 +217,7 @@ fn prepare(args: &SendArgs, settings: &Arc<Settings>, lang: Lang) -> Result<Orde
 }
 
 fn new_id() -> String {
-    let day = jiff::civil::date(1970, 1, 1)
-        .checked_add(jiff::Span::new().days(i32::try_from(clock::wall().shanghai_day()).unwrap_or(0)))
-        .map_or_else(|_| "broadcast".into(), |d| d.to_string().replace('-', ""));
+    let day = clock::wall().shanghai_date().to_string().replace('-', "");
     format!("{day}-{}", crate::store::random_name().get(..8).unwrap_or("0"))
 }
 

@@ -132,9 +132,7 @@ impl Report {
 /// `2026-11-23 00:00` in China.
 fn shanghai(t: StoreTime) -> String {
     let minute = t.shanghai_minute();
-    let day = jiff::civil::date(1970, 1, 1)
-        .checked_add(jiff::Span::new().days(i32::try_from(t.shanghai_day()).unwrap_or(0)))
-        .map_or_else(|_| String::new(), |d| d.to_string());
+    let day = t.shanghai_date();
     format!("{day} {:02}:{:02}", minute / 60, minute % 60)
 }
 
@@ -146,20 +144,16 @@ pub(super) async fn waiting(store: &dyn Store, corp: &Corp, id: &str, state: Opt
             format!("held after a data loss. Check, then run: broadcast resume {id}"),
         );
     }
-    let minute = clock::wall().shanghai_minute();
-    if let Some((from, to)) = corp.safety.quiet_hours {
-        let quiet = if from <= to {
-            (from..to).contains(&minute)
-        } else {
-            minute >= from || minute < to
-        };
-        if quiet {
-            let end = format!("{:02}:{:02}", to / 60, to % 60);
-            return Text::new(
-                format!("现在是免打扰时段，{end} 之后发送"),
-                format!("quiet hours until {end} (Beijing time)"),
-            );
-        }
+    if let Some(until) = corp
+        .safety
+        .quiet_hours
+        .and_then(|q| room::quiet_until(q, clock::wall()))
+    {
+        let end = shanghai(until);
+        return Text::new(
+            format!("现在是免打扰时段，{end} 之后发送"),
+            format!("quiet hours until {end} (Beijing time)"),
+        );
     }
     match state {
         None => Text::new("等待网关接手…", "waiting for a gateway…"),
